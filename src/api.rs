@@ -1,0 +1,69 @@
+//! DiskDB inside a Rust program.
+
+use crate::clock::SystemClock;
+use crate::commands::{self, Context};
+use crate::config::Settings;
+use crate::error::Result;
+use crate::instance::Instance;
+use crate::keyspace::Keyspace;
+use crate::protocol::Reply;
+use crate::session::Session;
+use crate::storage::Engine;
+use crate::storage::memory::MemoryEngine;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A database opened by this program.
+#[derive(Clone)]
+pub struct Db {
+    instance: Arc<Instance>,
+}
+
+impl Db {
+    /// A database in memory, gone when the last handle goes.
+    ///
+    /// # Errors
+    /// When the settings make no sense.
+    pub fn in_memory(settings: Settings) -> Result<Db> {
+        Db::over(Box::new(MemoryEngine::new()), settings)
+    }
+
+    /// A database over an engine.
+    ///
+    /// # Errors
+    /// When the data in it cannot be opened.
+    pub fn over(engine: Box<dyn Engine>, settings: Settings) -> Result<Db> {
+        let keyspace = Keyspace::open(engine, Arc::new(SystemClock), settings.databases)?;
+        Ok(Db { instance: Arc::new(Instance::new(keyspace, settings)) })
+    }
+
+    /// What the database has one of.
+    pub fn instance(&self) -> &Arc<Instance> {
+        &self.instance
+    }
+
+    /// A client of the database, with a selected database and a protocol of its own.
+    pub fn connect(&self) -> Connection {
+        Connection { instance: self.instance.clone(), session: Session::new(0) }
+    }
+}
+
+/// A client inside the program.
+pub struct Connection {
+    instance: Arc<Instance>,
+    pub session: Session,
+}
+
+impl Connection {
+    /// Runs one command given by its words. What it wrote survives the death of the process when
+    /// this returns.
+    ///
+    /// # Errors
+    /// As the command's error reply.
+    pub fn call(&mut self, words: &[Bytes]) -> Result<Reply> {
+        let mut context = Context { instance: &self.instance, session: &mut self.session };
+        let reply = commands::execute(&mut context, words)?;
+        self.instance.keyspace.engine().flush()?;
+        Ok(reply)
+    }
+}

@@ -1,0 +1,93 @@
+//! Reading a command's words, one after the other.
+
+use crate::encoding::text;
+use crate::error::{Error, Result};
+use bytes::Bytes;
+
+/// The words of a command after its name (and its container's).
+#[derive(Debug, Clone)]
+pub struct Args<'a> {
+    words: &'a [Bytes],
+    next: usize,
+    /// As Redis' messages name it: lower case, `container|subcommand`.
+    command: &'a str,
+}
+
+impl<'a> Args<'a> {
+    /// The words from `first` on.
+    pub fn new(words: &'a [Bytes], first: usize, command: &'a str) -> Args<'a> {
+        Args { words, next: first, command }
+    }
+
+    /// The command's name as Redis' messages write it.
+    pub fn command(&self) -> &'a str {
+        self.command
+    }
+
+    /// How many words are left.
+    pub fn remaining(&self) -> usize {
+        self.words.len() - self.next
+    }
+
+    /// Whether no word is left.
+    pub fn is_empty(&self) -> bool {
+        self.remaining() == 0
+    }
+
+    /// The next word, which stays.
+    pub fn peek(&self) -> Option<&'a Bytes> {
+        self.words.get(self.next)
+    }
+
+    /// The next word.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] when none is left.
+    pub fn bytes(&mut self) -> Result<Bytes> {
+        let word = self.peek().ok_or(Error::Syntax)?;
+        self.next += 1;
+        Ok(word.clone())
+    }
+
+    /// The next word as an integer.
+    ///
+    /// # Errors
+    /// [`Error::NotInteger`].
+    pub fn integer(&mut self) -> Result<i64> {
+        text::parse_i64(&self.bytes()?).ok_or(Error::NotInteger)
+    }
+
+    /// Takes the next word if it is `keyword`, in whatever case.
+    pub fn take(&mut self, keyword: &str) -> bool {
+        let found = self.peek().is_some_and(|word| word.eq_ignore_ascii_case(keyword.as_bytes()));
+        self.next += usize::from(found);
+        found
+    }
+
+    /// All words that are left.
+    pub fn rest(&mut self) -> &'a [Bytes] {
+        let rest = &self.words[self.next..];
+        self.next = self.words.len();
+        rest
+    }
+
+    /// All words that are left, two by two.
+    ///
+    /// # Errors
+    /// [`Error::Arity`] when they are not even in number.
+    pub fn pairs(&mut self) -> Result<Vec<(Bytes, Bytes)>> {
+        let rest = self.rest();
+        if !rest.len().is_multiple_of(2) {
+            return Err(Error::Arity(self.command.to_owned()));
+        }
+        Ok(rest.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
+    }
+
+    /// Makes sure that no word is left.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`].
+    pub fn end(&self) -> Result<()> {
+        if self.is_empty() { Ok(()) } else { Err(Error::Syntax) }
+    }
+}

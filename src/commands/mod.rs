@@ -1,0 +1,216 @@
+//! What can be said: every command's syntax, one file per family. A command parses its words into a
+//! struct, and says how it runs by the trait it implements: [`ReadCommand`], [`WriteCommand`] or
+//! [`SessionCommand`]. Adding one touches its family's file only.
+
+pub mod args;
+pub mod connection;
+pub mod generic;
+pub mod spec;
+pub mod string;
+
+use crate::error::{Error, Result};
+use crate::instance::Instance;
+use crate::keyspace::tx::{ReadTx, WriteTx};
+use crate::keyspace::{Keys, Origin};
+use crate::protocol::Reply;
+use crate::session::Session;
+use args::Args;
+use bytes::Bytes;
+use hashbrown::HashMap;
+use spec::{Flags, Spec};
+use std::sync::LazyLock;
+
+/// What a command runs with, beyond its own words.
+pub struct Context<'a> {
+    pub instance: &'a Instance,
+    pub session: &'a mut Session,
+}
+
+impl Context<'_> {
+    fn origin(&self) -> Origin {
+        Origin { db: self.session.db, client: self.session.id, tier: self.session.tier }
+    }
+}
+
+/// A command: what is known of it, and how to read its words.
+pub trait Command: Sized {
+    const SPEC: Spec;
+    type Output: Into<Reply>;
+
+    /// Reads the words after the name; the arity was checked.
+    fn parse(args: &mut Args) -> Result<Self>;
+}
+
+/// A command that reads its keys and changes nothing.
+pub trait ReadCommand: Command {
+    /// The keys it reads.
+    fn keys(&self) -> Keys<'_>;
+
+    /// Runs to completion on a consistent view.
+    fn run(&self, tx: &ReadTx<'_>) -> Result<Self::Output>;
+}
+
+/// A command that changes its keys, all or nothing.
+pub trait WriteCommand: Command {
+    /// The keys it touches.
+    fn keys(&self) -> Keys<'_>;
+
+    /// Runs to completion inside a transaction; may run again.
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output>;
+}
+
+/// A command about the client or the server rather than about keys.
+pub trait SessionCommand: Command {
+    fn run(self, context: &mut Context<'_>) -> Result<Self::Output>;
+}
+
+type Run = fn(&mut Context, &mut Args) -> Result<Reply>;
+
+/// A command in the table.
+pub struct Entry {
+    pub spec: Spec,
+    run: Run,
+    /// For a container (`CLIENT`): its subcommands.
+    pub subcommands: &'static [Entry],
+}
+
+impl Entry {
+    /// Registers a command that reads.
+    pub const fn read<C: ReadCommand>() -> Entry {
+        Entry::new(C::SPEC.flags(Flags::READONLY), run_read::<C>)
+    }
+
+    /// Registers a command that writes.
+    pub const fn write<C: WriteCommand>() -> Entry {
+        Entry::new(C::SPEC.flags(Flags::WRITE), run_write::<C>)
+    }
+
+    /// Registers a command about the client or the server.
+    pub const fn session<C: SessionCommand>() -> Entry {
+        Entry::new(C::SPEC, run_session::<C>)
+    }
+
+    /// Registers a container that is nothing without a subcommand.
+    pub const fn container(spec: Spec, subcommands: &'static [Entry]) -> Entry {
+        Entry { spec, run: run_container, subcommands }
+    }
+
+    /// Gives a command that also stands alone (`COMMAND`) its subcommands.
+    pub const fn with(self, subcommands: &'static [Entry]) -> Entry {
+        Entry { subcommands, ..self }
+    }
+
+    const fn new(spec: Spec, run: Run) -> Entry {
+        Entry { spec, run, subcommands: &[] }
+    }
+
+    /// The name as clients and messages write it: lower case.
+    pub fn lower_name(&self) -> String {
+        self.spec.name.to_ascii_lowercase()
+    }
+}
+
+fn run_read<C: ReadCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
+    let command = C::parse(args)?;
+    let keyspace = &context.instance.keyspace;
+    keyspace.read(context.origin(), &command.keys(), |tx| command.run(tx)).map(Into::into)
+}
+
+fn run_write<C: WriteCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
+    let command = C::parse(args)?;
+    let keyspace = &context.instance.keyspace;
+    let written = keyspace.write(context.origin(), &command.keys(), |tx| command.run(tx))?;
+    context.session.last_write = written.seq.or(context.session.last_write);
+    Ok(written.value.into())
+}
+
+fn run_session<C: SessionCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
+    C::parse(args)?.run(context).map(Into::into)
+}
+
+fn run_container(_: &mut Context, args: &mut Args) -> Result<Reply> {
+    Err(Error::Arity(args.command().to_owned()))
+}
+
+/// Every family's commands. Explicit, so that what there is can be read.
+pub static FAMILIES: &[&[Entry]] = &[connection::COMMANDS, generic::COMMANDS, string::COMMANDS];
+
+/// A command as the dispatcher finds it.
+pub struct Found {
+    pub entry: &'static Entry,
+    /// `container|subcommand`, lower case.
+    pub name: String,
+    /// By lower-case name of the subcommand alone.
+    subcommands: HashMap<String, Found>,
+}
+
+static TABLE: LazyLock<HashMap<String, Found>> =
+    LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).map(named).collect());
+
+fn named(entry: &'static Entry) -> (String, Found) {
+    let name = entry.lower_name();
+    let own = name.rsplit('|').next().unwrap_or_default().to_owned();
+    (own, Found { entry, name, subcommands: entry.subcommands.iter().map(named).collect() })
+}
+
+/// Every command, in the order of the families.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// The command that `words` call, and how many of them are its name.
+///
+/// # Errors
+/// When there is no such command or subcommand.
+pub fn find(words: &[Bytes]) -> Result<(&'static Found, usize)> {
+    let found = lookup(&TABLE, words.first().map_or(b"", |name| name)).ok_or_else(|| unknown(words))?;
+    if found.subcommands.is_empty() || words.len() < 2 {
+        return Ok((found, 1));
+    }
+    match lookup(&found.subcommands, &words[1]) {
+        Some(subcommand) => Ok((subcommand, 2)),
+        None => Err(Error::UnknownSubcommand {
+            subcommand: String::from_utf8_lossy(&words[1][..words[1].len().min(128)]).into_owned(),
+            command: found.name.to_ascii_uppercase(),
+        }),
+    }
+}
+
+fn lookup(table: &'static HashMap<String, Found>, name: &[u8]) -> Option<&'static Found> {
+    let mut lower = [0u8; 32];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    table.get(std::str::from_utf8(lower).ok()?)
+}
+
+fn unknown(words: &[Bytes]) -> Error {
+    let mut args = String::new();
+    for word in words.iter().skip(1) {
+        if args.len() >= 128 {
+            break;
+        }
+        let room = 128 - args.len();
+        args += &format!("'{}' ", String::from_utf8_lossy(&word[..word.len().min(room)]));
+    }
+    let name = words
+        .first()
+        .map_or_else(String::new, |name| String::from_utf8_lossy(&name[..name.len().min(128)]).into_owned());
+    Error::UnknownCommand { name, args }
+}
+
+/// Runs one command for a client.
+///
+/// # Errors
+/// What the client is to be told; and [`Error::NeedsDisk`] when `session.tier` is
+/// [`crate::storage::ReadTier::Memory`]: nothing has happened then, run it again in the other tier.
+pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
+    let (found, name_words) = find(words)?;
+    if !found.entry.spec.arity.allows(words.len()) {
+        return Err(Error::Arity(found.name.clone()));
+    }
+    if !context.session.authenticated && !found.entry.spec.flags.has(Flags::NO_AUTH) {
+        return Err(Error::NoAuth);
+    }
+    (found.entry.run)(context, &mut Args::new(words, name_words, &found.name))
+}

@@ -1,0 +1,26 @@
+//! Typed keys and values ⇄ bytes. Pure: no clock, no engine. `docs/format.md` shows the same tables
+//! in words; the golden tests beside each codec hold them still.
+
+pub mod databases;
+pub mod keys;
+pub mod meta;
+pub mod numbers;
+pub mod text;
+pub mod varint;
+
+/// Stored bytes that do not decode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stored {what} does not decode")]
+pub struct DecodeError {
+    /// What was being decoded.
+    pub what: &'static str,
+}
+
+/// What every decoder returns.
+pub type DecodeResult<T> = Result<T, DecodeError>;
+
+impl From<DecodeError> for crate::error::Error {
+    fn from(error: DecodeError) -> crate::error::Error {
+        crate::error::StorageError::Corruption(error.to_string()).into()
+    }
+}

@@ -1,0 +1,81 @@
+//! What a commit tells the observers.
+
+use crate::keyspace::DbIndex;
+use crate::storage::Seq;
+use bytes::Bytes;
+
+/// The number of a client connection; 0 is the server itself.
+pub type ClientId = u64;
+
+/// The classes of keyspace notifications, one letter each in `notify-keyspace-events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventClass {
+    Generic,
+    String,
+    List,
+    Set,
+    Hash,
+    SortedSet,
+    Stream,
+    Module,
+    Expired,
+    Evicted,
+}
+
+/// What happened to a key, in the words of Redis' keyspace notifications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    pub class: EventClass,
+    pub name: &'static str,
+}
+
+impl Event {
+    /// An event of the class and name.
+    pub const fn new(class: EventClass, name: &'static str) -> Event {
+        Event { class, name }
+    }
+
+    pub const DEL: Event = Event::new(EventClass::Generic, "del");
+    pub const EXPIRE: Event = Event::new(EventClass::Generic, "expire");
+    pub const PERSIST: Event = Event::new(EventClass::Generic, "persist");
+    pub const RENAME_FROM: Event = Event::new(EventClass::Generic, "rename_from");
+    pub const RENAME_TO: Event = Event::new(EventClass::Generic, "rename_to");
+    pub const MOVE_FROM: Event = Event::new(EventClass::Generic, "move_from");
+    pub const MOVE_TO: Event = Event::new(EventClass::Generic, "move_to");
+    pub const COPY_TO: Event = Event::new(EventClass::Generic, "copy_to");
+    pub const RESTORE: Event = Event::new(EventClass::Generic, "restore");
+    pub const EXPIRED: Event = Event::new(EventClass::Expired, "expired");
+    pub const EVICTED: Event = Event::new(EventClass::Evicted, "evicted");
+    pub const SET: Event = Event::new(EventClass::String, "set");
+    pub const APPEND: Event = Event::new(EventClass::String, "append");
+    pub const SETRANGE: Event = Event::new(EventClass::String, "setrange");
+    pub const SETBIT: Event = Event::new(EventClass::String, "setbit");
+    pub const INCRBY: Event = Event::new(EventClass::String, "incrby");
+    pub const INCRBYFLOAT: Event = Event::new(EventClass::String, "incrbyfloat");
+}
+
+/// One thing that happened to one key. A key may appear more than once in a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub db: DbIndex,
+    pub key: Bytes,
+    pub event: Event,
+    /// Whether the key was not there before.
+    pub created: bool,
+}
+
+/// Everything one command, or one transaction, changed.
+#[derive(Debug)]
+pub struct Commit {
+    pub seq: Seq,
+    pub origin: ClientId,
+    pub changes: Vec<Change>,
+    /// Databases whose whole content was emptied or exchanged.
+    pub replaced: Vec<DbIndex>,
+}
+
+/// Told of every commit: in order per key, before the key is unlocked, before anyone is answered.
+/// It never blocks, and never writes.
+pub trait Observer: Send + Sync {
+    fn committed(&self, commit: &Commit);
+}

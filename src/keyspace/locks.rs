@@ -1,0 +1,72 @@
+//! Key locks: a fixed number of stripes, locked in sorted order, so that nobody waits in a circle.
+
+use super::DbIndex;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use smallvec::SmallVec;
+
+const STRIPES: usize = 512;
+
+/// What a command touches.
+#[derive(Debug, Clone)]
+pub enum Keys<'a> {
+    /// No key at all, or keys it only looks past without order (`SCAN`).
+    None,
+    /// These keys; no database given means the session's.
+    Some(SmallVec<[(Option<DbIndex>, &'a [u8]); 1]>),
+    /// Whatever there is.
+    All,
+}
+
+impl<'a> Keys<'a> {
+    /// One key of the session's database.
+    pub fn one(key: &'a [u8]) -> Keys<'a> {
+        Keys::Some(SmallVec::from_buf([(None, key)]))
+    }
+
+    /// Keys of the session's database.
+    pub fn many<K: AsRef<[u8]> + 'a>(keys: impl IntoIterator<Item = &'a K>) -> Keys<'a> {
+        Keys::Some(keys.into_iter().map(|key| (None, key.as_ref())).collect())
+    }
+}
+
+pub(super) struct Locks {
+    stripes: Box<[RwLock<()>]>,
+    hasher: hashbrown::DefaultHashBuilder,
+}
+
+pub(super) type ReadGuards<'a> = SmallVec<[RwLockReadGuard<'a, ()>; 1]>;
+pub(super) type WriteGuards<'a> = SmallVec<[RwLockWriteGuard<'a, ()>; 1]>;
+
+impl Locks {
+    pub(super) fn new() -> Locks {
+        Locks { stripes: (0..STRIPES).map(|_| RwLock::new(())).collect(), hasher: Default::default() }
+    }
+
+    pub(super) fn read(&self, db: DbIndex, keys: &Keys) -> ReadGuards<'_> {
+        self.stripes_of(db, keys).into_iter().map(|stripe| self.stripes[stripe].read()).collect()
+    }
+
+    pub(super) fn write(&self, db: DbIndex, keys: &Keys) -> WriteGuards<'_> {
+        self.stripes_of(db, keys).into_iter().map(|stripe| self.stripes[stripe].write()).collect()
+    }
+
+    fn stripes_of(&self, db: DbIndex, keys: &Keys) -> SmallVec<[usize; 4]> {
+        let mut stripes: SmallVec<[usize; 4]> = match keys {
+            Keys::None => return SmallVec::new(),
+            Keys::All => return (0..STRIPES).collect(),
+            Keys::Some(keys) => {
+                keys.iter().map(|(other, key)| self.stripe(other.unwrap_or(db), key)).collect()
+            }
+        };
+        if stripes.len() > 1 {
+            stripes.sort_unstable();
+            stripes.dedup();
+        }
+        stripes
+    }
+
+    fn stripe(&self, db: DbIndex, key: &[u8]) -> usize {
+        use std::hash::BuildHasher;
+        self.hasher.hash_one((db, key)) as usize % STRIPES
+    }
+}

@@ -1,0 +1,333 @@
+//! The one door to the data: lock the keys, run, commit, tell the observers, unlock.
+
+pub mod event;
+pub mod expiry;
+mod locks;
+pub mod tx;
+
+use crate::clock::Clock;
+use crate::encoding::databases::Databases;
+use crate::encoding::keys::Namespace;
+use crate::encoding::numbers::{FORMAT_VERSION, system_key};
+use crate::error::{Error, Result};
+use crate::storage::{Batch, Engine, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end};
+use bytes::Bytes;
+use event::{Change, ClientId, Commit, Observer};
+pub use locks::Keys;
+use locks::Locks;
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use tx::{ReadTx, WriteTx};
+
+/// The number of a logical database.
+pub type DbIndex = u32;
+
+/// How far the boot number is shifted in a version; see [`Keyspace::new_version`].
+const VERSION_BITS: u32 = 40;
+
+/// Who writes and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The logical database the keys are in, unless they say otherwise.
+    pub db: DbIndex,
+    pub client: ClientId,
+    pub tier: ReadTier,
+}
+
+/// What a write returned, and where it stands in the order of commits.
+#[derive(Debug)]
+pub struct Written<T> {
+    pub value: T,
+    /// The commit; none when nothing changed.
+    pub seq: Option<Seq>,
+}
+
+/// All the data of one DiskDB.
+pub struct Keyspace {
+    engine: Box<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    locks: Locks,
+    /// The namespace of each logical database. Read under a key's lock, written under all of them.
+    namespaces: Box<[AtomicU32]>,
+    databases: Mutex<Databases>,
+    versions: AtomicU64,
+    observers: RwLock<Vec<Arc<dyn Observer>>>,
+    expiry: expiry::Schedule,
+    has_garbage: AtomicBool,
+}
+
+impl Keyspace {
+    /// Opens the data in `engine` with `databases` logical databases.
+    ///
+    /// # Errors
+    /// When the data has a newer format, does not decode, or cannot be written.
+    pub fn open(engine: Box<dyn Engine>, clock: Arc<dyn Clock>, databases: u32) -> Result<Keyspace> {
+        check_format(engine.as_ref())?;
+        let opened = count_opening(engine.as_ref())?;
+        let namespaces = load_databases(engine.as_ref(), databases)?;
+        engine.flush()?;
+        let keyspace = Keyspace {
+            engine,
+            clock,
+            locks: Locks::new(),
+            namespaces: namespaces
+                .namespaces
+                .iter()
+                .take(databases as usize)
+                .map(|namespace| namespace.0.into())
+                .collect(),
+            databases: Mutex::new(namespaces),
+            versions: AtomicU64::new(u64::from(opened) << VERSION_BITS),
+            observers: RwLock::new(Vec::new()),
+            expiry: expiry::Schedule::default(),
+            has_garbage: AtomicBool::new(true),
+        };
+        Ok(keyspace)
+    }
+
+    /// Adds an observer of every commit from here on.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.observers.write().push(observer);
+    }
+
+    /// The clock that deadlines are measured by.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// The engine below, for flushing, checkpoints and statistics. Data goes through transactions.
+    pub fn engine(&self) -> &dyn Engine {
+        self.engine.as_ref()
+    }
+
+    /// How many logical databases there are.
+    pub fn database_count(&self) -> u32 {
+        self.namespaces.len() as u32
+    }
+
+    /// # Errors
+    /// [`Error::DbOutOfRange`] when there is no such database.
+    pub fn check_db(&self, db: DbIndex) -> Result<()> {
+        if db < self.database_count() { Ok(()) } else { Err(Error::DbOutOfRange) }
+    }
+
+    /// Runs `f` on a consistent view of `keys`. Dead keys it meets are deleted afterwards.
+    ///
+    /// # Errors
+    /// What `f` returns; [`Error::NeedsDisk`] in [`ReadTier::Memory`].
+    pub fn read<T>(
+        &self,
+        origin: Origin,
+        keys: &Keys,
+        f: impl FnOnce(&ReadTx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let guards = self.locks.read(origin.db, keys);
+        let tx = ReadTx::new(self, origin.db, origin.tier);
+        let result = f(&tx);
+        drop(guards);
+        for (db, key) in tx.take_dead() {
+            self.expire_key(db, &key)?;
+        }
+        result
+    }
+
+    /// Runs `f` in a transaction on `keys` and commits what it wrote: all of it or, if `f` fails,
+    /// none. The commit is visible to everybody on return, but survives nothing before
+    /// [`Engine::flush`]. `f` may run more than once.
+    ///
+    /// # Errors
+    /// What `f` returns; [`Error::NeedsDisk`] in [`ReadTier::Memory`]; what the engine reports.
+    pub fn write<T>(
+        &self,
+        origin: Origin,
+        keys: &Keys,
+        f: impl Fn(&mut WriteTx<'_>) -> Result<T>,
+    ) -> Result<Written<T>> {
+        let _guards = self.locks.write(origin.db, keys);
+        let mut tx = WriteTx::new(self, origin.db, origin.tier);
+        let value = f(&mut tx)?;
+        let (batch, changes) = tx.finish();
+        if batch.is_empty() {
+            return Ok(Written { value, seq: None });
+        }
+        let seq = self.commit(origin.client, batch, changes, Vec::new())?;
+        Ok(Written { value, seq: Some(seq) })
+    }
+
+    fn commit(
+        &self,
+        origin: ClientId,
+        batch: Batch,
+        changes: Vec<Change>,
+        replaced: Vec<DbIndex>,
+    ) -> Result<Seq> {
+        for (space, key, value) in &batch.writes {
+            if *space == Space::Expiry && value.is_some() {
+                self.expiry.note(key);
+            }
+        }
+        let seq = self.engine.commit(batch)?;
+        let commit = Commit { seq, origin, changes, replaced };
+        for observer in self.observers.read().iter() {
+            observer.committed(&commit);
+        }
+        Ok(seq)
+    }
+
+    /// How many keys a database holds. O(1).
+    pub fn key_count(&self, db: DbIndex) -> Result<u64> {
+        self.count(db, system_key::KEY_COUNT)
+    }
+
+    /// How many keys of a database have a deadline. O(1).
+    pub fn expires_count(&self, db: DbIndex) -> Result<u64> {
+        self.count(db, system_key::EXPIRES_COUNT)
+    }
+
+    fn count(&self, db: DbIndex, name: &[u8]) -> Result<u64> {
+        let count = self.engine.counter(&self.namespace(db).system_key(name))?;
+        Ok(count.max(0) as u64)
+    }
+
+    /// Empties one database, or all. O(1): their content is left to [`Keyspace::sweep`].
+    pub fn flush_databases(&self, client: ClientId, which: Option<DbIndex>) -> Result<()> {
+        let _guards = self.locks.write(0, &Keys::All);
+        let mut databases = self.databases.lock();
+        let mut changed = databases.clone();
+        let mut batch = Batch::default();
+        let mut replaced = Vec::new();
+        for db in which.map_or(0..self.database_count(), |db| db..db + 1) {
+            let old = self.namespace(db);
+            replaced.push(db);
+            if self.key_count(db)? > 0 {
+                changed.namespaces[db as usize] = changed.take_next();
+                batch.writes.push((Space::System, old.system_key(system_key::GARBAGE), Some(Bytes::new())));
+            }
+        }
+        self.replace_databases(client, &mut databases, changed, batch, replaced)
+    }
+
+    /// Exchanges the content of two databases. O(1).
+    pub fn swap_databases(&self, client: ClientId, a: DbIndex, b: DbIndex) -> Result<()> {
+        let _guards = self.locks.write(0, &Keys::All);
+        let mut databases = self.databases.lock();
+        let mut changed = databases.clone();
+        changed.namespaces.swap(a as usize, b as usize);
+        self.replace_databases(client, &mut databases, changed, Batch::default(), vec![a, b])
+    }
+
+    /// The record of databases and the numbers in memory must not part, so this flushes before it
+    /// returns; if that fails, nothing has changed.
+    fn replace_databases(
+        &self,
+        client: ClientId,
+        databases: &mut Databases,
+        changed: Databases,
+        mut batch: Batch,
+        replaced: Vec<DbIndex>,
+    ) -> Result<()> {
+        let record = Bytes::from(changed.encode());
+        batch.writes.push((Space::System, system_key::DATABASES.to_vec(), Some(record)));
+        self.commit(client, batch, Vec::new(), replaced)?;
+        self.engine.flush()?;
+        for (current, namespace) in self.namespaces.iter().zip(&changed.namespaces) {
+            current.store(namespace.0, Ordering::Release);
+        }
+        *databases = changed;
+        self.has_garbage.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Deletes from disk what one flushed database left behind. Returns whether there was any.
+    pub fn sweep(&self) -> Result<bool> {
+        if !self.has_garbage.swap(false, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        let Some(namespace) = self.oldest_garbage()? else { return Ok(false) };
+        let prefix = namespace.prefix();
+        let Some(end) = prefix_end(&prefix) else { return Ok(false) };
+        let spaces = [Space::Meta, Space::Data, Space::Index, Space::Expiry, Space::Blob];
+        let mut batch = Batch::default();
+        batch.deleted_ranges.extend(spaces.map(|space| (space, prefix.to_vec(), end.clone())));
+        for name in [system_key::GARBAGE, system_key::KEY_COUNT, system_key::EXPIRES_COUNT] {
+            batch.writes.push((Space::System, namespace.system_key(name), None));
+        }
+        self.engine.commit(batch)?;
+        self.engine.flush()?;
+        for space in spaces {
+            self.engine.compact_range(space, &ScanRange::prefix(&prefix))?;
+        }
+        self.has_garbage.store(true, Ordering::Release);
+        Ok(true)
+    }
+
+    fn oldest_garbage(&self) -> Result<Option<Namespace>> {
+        let range = ScanRange::prefix(system_key::GARBAGE);
+        let direction = crate::storage::Direction::Forward;
+        let mut scan = self.engine.scan(Space::System, &range, direction, ReadTier::Disk)?;
+        let Some((key, _)) = scan.next()? else { return Ok(None) };
+        let number = key[system_key::GARBAGE.len()..].try_into().map(u32::from_be_bytes);
+        Ok(number.ok().map(Namespace))
+    }
+
+    pub(crate) fn namespace(&self, db: DbIndex) -> Namespace {
+        Namespace(self.namespaces[db as usize].load(Ordering::Acquire))
+    }
+
+    /// A number that no value ever had: the count of openings, on disk before the first version is
+    /// given out, and 40 bits that count up.
+    fn new_version(&self) -> u64 {
+        self.versions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn expire_key(&self, db: DbIndex, key: &Bytes) -> Result<()> {
+        let origin = Origin { db, client: 0, tier: ReadTier::Disk };
+        // Taking the slot of a dead key deletes it.
+        self.write(origin, &Keys::one(key), |tx| tx.slot(key).map(drop)).map(drop)
+    }
+}
+
+fn check_format(engine: &dyn Engine) -> Result<()> {
+    let key = system_key::FORMAT;
+    match engine.get(Space::System, key, ReadTier::Disk)? {
+        None => {
+            let version = Bytes::copy_from_slice(&FORMAT_VERSION.to_be_bytes());
+            let writes = vec![(Space::System, key.to_vec(), Some(version))];
+            engine.commit(Batch { writes, ..Batch::default() })?;
+            Ok(())
+        }
+        Some(bytes) => match bytes.as_ref().try_into().map(u32::from_be_bytes) {
+            Ok(found) if found <= FORMAT_VERSION => Ok(()),
+            Ok(found) => Err(Error::Storage(StorageError::NewerFormat { found, supported: FORMAT_VERSION })),
+            Err(_) => Err(Error::Storage(StorageError::Corruption("format record".into()))),
+        },
+    }
+}
+
+fn count_opening(engine: &dyn Engine) -> Result<u32> {
+    let key = system_key::OPENED;
+    let bytes = engine.get(Space::System, key, ReadTier::Disk)?;
+    let before = bytes.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u32::from_be_bytes);
+    let now = before + 1;
+    let writes = vec![(Space::System, key.to_vec(), Some(Bytes::copy_from_slice(&now.to_be_bytes())))];
+    engine.commit(Batch { writes, ..Batch::default() })?;
+    Ok(now)
+}
+
+fn load_databases(engine: &dyn Engine, count: u32) -> Result<Databases> {
+    let key = system_key::DATABASES;
+    let mut databases = match engine.get(Space::System, key, ReadTier::Disk)? {
+        Some(bytes) => Databases::decode(&bytes)?,
+        None => Databases::new(),
+    };
+    while databases.namespaces.len() < count as usize {
+        let namespace = databases.take_next();
+        databases.namespaces.push(namespace);
+    }
+    let record = Bytes::from(databases.encode());
+    let writes = vec![(Space::System, key.to_vec(), Some(record))];
+    engine.commit(Batch { writes, ..Batch::default() })?;
+    // More databases may hold data than are configured now; theirs stays, out of reach.
+    Ok(databases)
+}

@@ -1,0 +1,393 @@
+//! Transactions: what a command sees of the data, and what it is about to change.
+
+use super::event::{Change, Event};
+use super::{DbIndex, Keyspace};
+use crate::encoding::keys::{self, Namespace};
+use crate::encoding::meta::{Meta, Outside};
+use crate::encoding::numbers::{Kind, system_key};
+use crate::error::{Error, Result};
+use crate::storage::{Batch, Direction, ReadTier, Scan, ScanRange, Space, StorageResult, prefix_end};
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::{Bound, Deref};
+
+/// Changes that a transaction has made and nobody else sees yet.
+#[derive(Default)]
+struct Overlay {
+    writes: [BTreeMap<Vec<u8>, Option<Bytes>>; Space::COUNT],
+    deleted_ranges: Vec<(Space, Vec<u8>, Vec<u8>)>,
+}
+
+impl Overlay {
+    fn get(&self, space: Space, key: &[u8]) -> Option<Option<Bytes>> {
+        if let Some(value) = self.writes[space as usize].get(key) {
+            return Some(value.clone());
+        }
+        self.covers(space, key).then_some(None)
+    }
+
+    fn covers(&self, space: Space, key: &[u8]) -> bool {
+        self.deleted_ranges
+            .iter()
+            .any(|(of, from, to)| *of == space && key >= from.as_slice() && key < to.as_slice())
+    }
+}
+
+/// A consistent view of the data for one command. While it is open, nobody changes its keys.
+pub struct ReadTx<'a> {
+    keyspace: &'a Keyspace,
+    db: DbIndex,
+    namespace: Namespace,
+    now_ms: u64,
+    tier: ReadTier,
+    overlay: Overlay,
+    /// Dead keys met on the way, for the keyspace to delete afterwards.
+    dead: RefCell<Vec<(DbIndex, Bytes)>>,
+}
+
+impl<'a> ReadTx<'a> {
+    pub(super) fn new(keyspace: &'a Keyspace, db: DbIndex, tier: ReadTier) -> ReadTx<'a> {
+        ReadTx {
+            keyspace,
+            db,
+            namespace: keyspace.namespace(db),
+            now_ms: keyspace.clock().now_ms(),
+            tier,
+            overlay: Overlay::default(),
+            dead: RefCell::new(Vec::new()),
+        }
+    }
+
+    pub(super) fn take_dead(&self) -> Vec<(DbIndex, Bytes)> {
+        self.dead.take()
+    }
+
+    /// Milliseconds since the Unix epoch; the same for the whole transaction.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The logical database the transaction looks at.
+    pub fn db(&self) -> DbIndex {
+        self.db
+    }
+
+    /// What that database's keys begin with.
+    pub fn namespace(&self) -> Namespace {
+        self.namespace
+    }
+
+    /// The keyspace the transaction belongs to, for what takes no part in it (`DBSIZE`).
+    pub fn keyspace(&self) -> &'a Keyspace {
+        self.keyspace
+    }
+
+    /// Looks at another database from here on. Its keys must be among the transaction's.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn select(&mut self, db: DbIndex) -> Result<()> {
+        self.keyspace.check_db(db)?;
+        self.db = db;
+        self.namespace = self.keyspace.namespace(db);
+        Ok(())
+    }
+
+    /// The header of a live key. One read.
+    pub fn meta(&self, key: &[u8]) -> Result<Option<Meta>> {
+        let Some(meta) = self.meta_even_if_dead(&keys::meta(self.namespace, key))? else {
+            return Ok(None);
+        };
+        if meta.is_expired(self.now_ms) {
+            self.dead.borrow_mut().push((self.db, Bytes::copy_from_slice(key)));
+            return Ok(None);
+        }
+        Ok(Some(meta))
+    }
+
+    /// The header of a live key that must be of `kind` if it is there. One read.
+    ///
+    /// # Errors
+    /// [`Error::WrongType`].
+    pub fn meta_of(&self, key: &[u8], kind: Kind) -> Result<Option<Meta>> {
+        match self.meta(key)? {
+            Some(meta) if meta.kind != kind => Err(Error::WrongType),
+            meta => Ok(meta),
+        }
+    }
+
+    fn meta_even_if_dead(&self, meta_key: &[u8]) -> Result<Option<Meta>> {
+        Ok(self.get(Space::Meta, meta_key)?.map(|bytes| Meta::decode(&bytes)).transpose()?)
+    }
+
+    /// The stored value of a key, own writes included.
+    pub fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>> {
+        match self.overlay.get(space, key) {
+            Some(own) => Ok(own),
+            None => Ok(self.keyspace.engine().get(space, key, self.tier)?),
+        }
+    }
+
+    /// Walks the stored keys of a range, own writes included.
+    pub fn scan(&self, space: Space, range: &ScanRange, direction: Direction) -> Result<TxScan<'_>> {
+        let engine = self.keyspace.engine().scan(space, range, direction, self.tier)?;
+        let end = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let writes = &self.overlay.writes[space as usize];
+        let empty = writes.is_empty() || range.to.as_deref().is_some_and(|to| to <= range.from.as_slice());
+        let mut own: Vec<(&[u8], Option<&[u8]>)> = if empty {
+            Vec::new()
+        } else {
+            writes
+                .range::<[u8], _>((Bound::Included(range.from.as_slice()), end))
+                .map(|(key, value)| (key.as_slice(), value.as_deref()))
+                .collect()
+        };
+        if direction == Direction::Forward {
+            own.reverse();
+        }
+        Ok(TxScan { space, direction, engine, ahead: None, own, overlay: &self.overlay, current: None })
+    }
+}
+
+/// A walk over stored keys that sees the transaction's own writes.
+pub struct TxScan<'a> {
+    space: Space,
+    direction: Direction,
+    engine: Box<dyn Scan + 'a>,
+    /// The engine's next pair, read but not yet given out.
+    ahead: Option<(Vec<u8>, Bytes)>,
+    /// Own writes still to come; the next one is the last.
+    own: Vec<(&'a [u8], Option<&'a [u8]>)>,
+    overlay: &'a Overlay,
+    /// The engine's pair given out last.
+    current: Option<(Vec<u8>, Bytes)>,
+}
+
+impl Scan for TxScan<'_> {
+    fn next(&mut self) -> StorageResult<Option<(&[u8], &[u8])>> {
+        if self.own.is_empty() && self.overlay.deleted_ranges.is_empty() && self.ahead.is_none() {
+            return self.engine.next();
+        }
+        loop {
+            if self.ahead.is_none() {
+                self.ahead =
+                    self.engine.next()?.map(|(key, value)| (key.to_vec(), Bytes::copy_from_slice(value)));
+            }
+            let own_first = match (&self.ahead, self.own.last()) {
+                (None, None) => return Ok(None),
+                (None, Some(_)) => true,
+                (Some(_), None) => false,
+                (Some((theirs, _)), Some((own, _))) => match self.direction {
+                    Direction::Forward => *own <= theirs.as_slice(),
+                    Direction::Backward => *own >= theirs.as_slice(),
+                },
+            };
+            if own_first {
+                let Some((key, value)) = self.own.pop() else { continue };
+                if self.ahead.as_ref().is_some_and(|(theirs, _)| theirs == key) {
+                    self.ahead = None;
+                }
+                if let Some(value) = value {
+                    return Ok(Some((key, value)));
+                }
+            } else if let Some((key, value)) = self.ahead.take()
+                && !self.overlay.covers(self.space, &key)
+            {
+                let current = self.current.insert((key, value));
+                return Ok(Some((&current.0, &current.1)));
+            }
+        }
+    }
+}
+
+/// One key as a write found it. Taken with [`WriteTx::slot`], given back to [`WriteTx::put`] or
+/// [`WriteTx::delete`].
+#[derive(Debug, Clone)]
+pub struct Slot {
+    db: DbIndex,
+    namespace: Namespace,
+    key: Bytes,
+    meta: Option<Meta>,
+}
+
+impl Slot {
+    /// The header of the key, if it lives.
+    pub fn meta(&self) -> Option<&Meta> {
+        self.meta.as_ref()
+    }
+
+    /// The header of the key, if it lives.
+    ///
+    /// # Errors
+    /// [`Error::WrongType`] if it is not of `kind`.
+    pub fn meta_of(&self, kind: Kind) -> Result<Option<&Meta>> {
+        match &self.meta {
+            Some(meta) if meta.kind != kind => Err(Error::WrongType),
+            meta => Ok(meta.as_ref()),
+        }
+    }
+
+    /// The user key.
+    pub fn key(&self) -> &Bytes {
+        &self.key
+    }
+
+    /// The namespace the key is in.
+    pub fn namespace(&self) -> Namespace {
+        self.namespace
+    }
+}
+
+/// A transaction that writes. Reads see its own writes; nobody else does before the commit.
+pub struct WriteTx<'a> {
+    view: ReadTx<'a>,
+    changes: Vec<Change>,
+    additions: BTreeMap<Namespace, Counts>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Counts {
+    keys: i64,
+    expires: i64,
+}
+
+impl<'a> Deref for WriteTx<'a> {
+    type Target = ReadTx<'a>;
+
+    fn deref(&self) -> &ReadTx<'a> {
+        &self.view
+    }
+}
+
+impl<'a> WriteTx<'a> {
+    pub(super) fn new(keyspace: &'a Keyspace, db: DbIndex, tier: ReadTier) -> WriteTx<'a> {
+        WriteTx { view: ReadTx::new(keyspace, db, tier), changes: Vec::new(), additions: BTreeMap::new() }
+    }
+
+    /// As [`ReadTx::select`].
+    pub fn select(&mut self, db: DbIndex) -> Result<()> {
+        self.view.select(db)
+    }
+
+    /// Looks a key up in order to write it. A dead key is deleted on the way. One read.
+    pub fn slot(&mut self, key: &Bytes) -> Result<Slot> {
+        let (db, namespace) = (self.view.db, self.view.namespace);
+        let meta = self.view.meta_even_if_dead(&keys::meta(namespace, key))?;
+        let dead = meta.as_ref().is_some_and(|meta| meta.is_expired(self.view.now_ms));
+        let mut slot = Slot { db, namespace, key: key.clone(), meta };
+        if dead {
+            self.delete(&mut slot, Event::EXPIRED);
+        }
+        Ok(slot)
+    }
+
+    /// A version for a new value whose members lie outside its header.
+    pub fn new_version(&self) -> u64 {
+        self.view.keyspace.new_version()
+    }
+
+    /// Writes a key's header: stamps times and revision, keeps the expiry index and the counts, and
+    /// deletes the members of the value that was there before, unless it is the same one.
+    pub fn put(&mut self, slot: &mut Slot, mut meta: Meta, event: Event) {
+        let now_ms = self.view.now_ms;
+        let old = slot.meta.take();
+        meta.updated_at_ms = now_ms;
+        match &old {
+            Some(old) => {
+                meta.created_at_ms = old.created_at_ms.min(now_ms);
+                meta.revision = old.revision.saturating_add(1);
+            }
+            None => {
+                meta.created_at_ms = now_ms;
+                meta.revision = 1;
+            }
+        }
+        let outside = old.as_ref().and_then(|old| old.outside);
+        if outside.map(|outside| outside.version) != meta.outside.map(|outside| outside.version) {
+            self.delete_members(slot.namespace, outside);
+        }
+        self.set_deadline(slot, old.as_ref().and_then(|old| old.expire_at_ms), meta.expire_at_ms);
+        self.write(Space::Meta, &keys::meta(slot.namespace, &slot.key), Some(meta.encode()));
+        let created = old.is_none();
+        if created {
+            self.additions.entry(slot.namespace).or_default().keys += 1;
+        }
+        slot.meta = Some(meta);
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created });
+    }
+
+    /// Deletes a key and the members of its value; nothing happens if it is not there. O(1).
+    pub fn delete(&mut self, slot: &mut Slot, event: Event) {
+        let Some(old) = self.remove(slot) else { return };
+        self.delete_members(slot.namespace, old.outside);
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
+    }
+
+    /// Takes a key's header out and leaves the members where they are, for a [`WriteTx::put`] of
+    /// the same header under another name in the same database (`RENAME`). O(1).
+    pub fn detach(&mut self, slot: &mut Slot, event: Event) -> Option<Meta> {
+        let old = self.remove(slot)?;
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
+        Some(old)
+    }
+
+    /// Reports one more event about a key that was put or deleted (`SET ... EX`: `set`, `expire`).
+    pub fn notify(&mut self, slot: &Slot, event: Event) {
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
+    }
+
+    fn remove(&mut self, slot: &mut Slot) -> Option<Meta> {
+        let old = slot.meta.take()?;
+        self.set_deadline(slot, old.expire_at_ms, None);
+        self.write(Space::Meta, &keys::meta(slot.namespace, &slot.key), None);
+        self.additions.entry(slot.namespace).or_default().keys -= 1;
+        Some(old)
+    }
+
+    fn set_deadline(&mut self, slot: &Slot, old: Option<u64>, new: Option<u64>) {
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.write(Space::Expiry, &keys::expiry(slot.namespace, old, &slot.key), None);
+            self.additions.entry(slot.namespace).or_default().expires -= 1;
+        }
+        if let Some(new) = new {
+            self.write(Space::Expiry, &keys::expiry(slot.namespace, new, &slot.key), Some(Bytes::new()));
+            self.additions.entry(slot.namespace).or_default().expires += 1;
+        }
+    }
+
+    fn delete_members(&mut self, namespace: Namespace, outside: Option<Outside>) {
+        let Some(outside) = outside else { return };
+        let from = keys::members(namespace, outside.version);
+        let to = prefix_end(&from).unwrap_or_default();
+        self.delete_range(Space::Blob, &from, &to);
+    }
+
+    /// Stores or (no value) deletes one key of a space other than the headers'.
+    pub fn write(&mut self, space: Space, key: &[u8], value: Option<Bytes>) {
+        self.view.overlay.writes[space as usize].insert(key.to_vec(), value);
+    }
+
+    /// Deletes every key of `from..to`.
+    pub fn delete_range(&mut self, space: Space, from: &[u8], to: &[u8]) {
+        let overlay = &mut self.view.overlay;
+        overlay.writes[space as usize].retain(|key, _| key.as_slice() < from || key.as_slice() >= to);
+        overlay.deleted_ranges.push((space, from.to_vec(), to.to_vec()));
+    }
+
+    pub(super) fn finish(self) -> (Batch, Vec<Change>) {
+        let mut batch = Batch { deleted_ranges: self.view.overlay.deleted_ranges, ..Batch::default() };
+        for (space, writes) in Space::ALL.into_iter().zip(self.view.overlay.writes) {
+            batch.writes.extend(writes.into_iter().map(|(key, value)| (space, key, value)));
+        }
+        for (namespace, counts) in self.additions {
+            let named = [(system_key::KEY_COUNT, counts.keys), (system_key::EXPIRES_COUNT, counts.expires)];
+            let changed = named.into_iter().filter(|(_, delta)| *delta != 0);
+            batch.additions.extend(changed.map(|(name, delta)| (namespace.system_key(name), delta)));
+        }
+        (batch, self.changes)
+    }
+}

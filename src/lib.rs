@@ -1,0 +1,20 @@
+//! DiskDB: a multi-type, Redis-compatible, persistent database.
+//!
+//! The direction of use is `main → server → api → commands → {data_types, session, instance} →
+//! keyspace → encoding → storage → {error, clock}`; `config` and `protocol` are leaves. The test
+//! `tests/layering.rs` holds the code to it. `docs/architecture.md` tells the story.
+
+pub mod api;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod data_types;
+pub mod encoding;
+pub mod error;
+pub mod instance;
+pub mod keyspace;
+pub mod protocol;
+#[cfg(feature = "server")]
+pub mod server;
+pub mod session;
+pub mod storage;

@@ -1,0 +1,1 @@
+//! Sockets and threads: tokio from here up.

@@ -1,0 +1,10 @@
+//! What keeps bytes: the engine seam and the engines behind it. Knows neither Redis types nor
+//! commands.
+
+pub mod engine;
+pub mod memory;
+
+pub use engine::{
+    Batch, Direction, Engine, EngineStat, ReadTier, Scan, ScanRange, Seq, Space, StorageError, StorageResult,
+    prefix_end,
+};
