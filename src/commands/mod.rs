@@ -3,8 +3,13 @@
 //! [`SessionCommand`]. Adding one touches its family's file only.
 
 pub mod args;
+pub mod bitmap;
+pub mod client;
+pub mod config;
 pub mod connection;
 pub mod generic;
+pub mod introspection;
+pub mod server;
 pub mod spec;
 pub mod string;
 
@@ -133,7 +138,16 @@ fn run_container(_: &mut Context, args: &mut Args) -> Result<Reply> {
 }
 
 /// Every family's commands. Explicit, so that what there is can be read.
-pub static FAMILIES: &[&[Entry]] = &[connection::COMMANDS, generic::COMMANDS, string::COMMANDS];
+pub static FAMILIES: &[&[Entry]] = &[
+    bitmap::COMMANDS,
+    client::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    introspection::COMMANDS,
+    server::COMMANDS,
+    string::COMMANDS,
+];
 
 /// A command as the dispatcher finds it.
 pub struct Found {

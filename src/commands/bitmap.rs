@@ -1,0 +1,5 @@
+//! The bitmap commands.
+
+use super::Entry;
+
+pub static COMMANDS: &[Entry] = &[];

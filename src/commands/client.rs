@@ -1,0 +1,5 @@
+//! The client commands.
+
+use super::Entry;
+
+pub static COMMANDS: &[Entry] = &[];

@@ -1,0 +1,5 @@
+//! The config commands.
+
+use super::Entry;
+
+pub static COMMANDS: &[Entry] = &[];

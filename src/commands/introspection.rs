@@ -1,0 +1,5 @@
+//! The introspection commands.
+
+use super::Entry;
+
+pub static COMMANDS: &[Entry] = &[];

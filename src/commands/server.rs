@@ -1,0 +1,5 @@
+//! The server commands.
+
+use super::Entry;
+
+pub static COMMANDS: &[Entry] = &[];
