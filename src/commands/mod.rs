@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod generic;
 pub mod introspection;
+pub mod keys;
 pub mod server;
 pub mod spec;
 pub mod string;

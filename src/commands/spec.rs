@@ -1,5 +1,7 @@
 //! What is known of a command before it runs: its name, arity, keys, flags, documentation.
 
+use super::keys::FindKeys;
+
 /// How many words a command takes, its own name (and its container's) included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
@@ -222,6 +224,8 @@ pub struct Spec {
     pub group: Group,
     pub arity: Arity,
     pub keys: &'static [KeySpec],
+    /// Finds the keys where `keys` cannot say it.
+    pub find_keys: Option<FindKeys>,
     pub flags: Flags,
     /// ACL categories beyond those that follow from family, registration and flags.
     pub extra_categories: Categories,
@@ -231,6 +235,10 @@ pub struct Spec {
     pub syntax: &'static str,
     /// The Redis version that brought it; `diskdb` for our own.
     pub since: &'static str,
+    /// The Redis version since which another command does it better, and which.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// Redis' hints to clients (`nondeterministic_output`, `request_policy:all_shards`).
+    pub tips: &'static [&'static str],
     pub complexity: &'static str,
     pub summary: &'static str,
 }
@@ -243,11 +251,14 @@ impl Spec {
             group,
             arity,
             keys: &[],
+            find_keys: None,
             flags: Flags::NONE,
             extra_categories: Categories::NONE,
             without_categories: Categories::NONE,
             syntax: "",
             since: "",
+            deprecated: None,
+            tips: &[],
             complexity: "",
             summary: "",
         }
@@ -256,6 +267,11 @@ impl Spec {
     /// Sets where the keys are.
     pub const fn keys(self, keys: &'static [KeySpec]) -> Spec {
         Spec { keys, ..self }
+    }
+
+    /// Sets what finds the keys of a call where the key specs cannot express it.
+    pub const fn find_keys(self, find_keys: FindKeys) -> Spec {
+        Spec { find_keys: Some(find_keys), ..self }
     }
 
     /// Adds flags. WRITE and READONLY follow from how the command is registered.
@@ -281,6 +297,16 @@ impl Spec {
     /// Sets the documentation.
     pub const fn doc(self, since: &'static str, complexity: &'static str, summary: &'static str) -> Spec {
         Spec { since, complexity, summary, ..self }
+    }
+
+    /// Sets since when the command is deprecated, and what replaces it.
+    pub const fn deprecated(self, since: &'static str, replaced_by: &'static str) -> Spec {
+        Spec { deprecated: Some((since, replaced_by)), ..self }
+    }
+
+    /// Sets the hints to clients, in Redis' words.
+    pub const fn tips(self, tips: &'static [&'static str]) -> Spec {
+        Spec { tips, ..self }
     }
 
     /// Every ACL category the command is in.
