@@ -1,6 +1,6 @@
 //! DiskDB inside a Rust program.
 
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::commands::{self, Context};
 use crate::config::Settings;
 use crate::error::Result;
@@ -33,7 +33,15 @@ impl Db {
     /// # Errors
     /// When the data in it cannot be opened.
     pub fn over(engine: Box<dyn Engine>, settings: Settings) -> Result<Db> {
-        let keyspace = Keyspace::open(engine, Arc::new(SystemClock), settings.databases)?;
+        Db::over_with_clock(engine, settings, Arc::new(SystemClock))
+    }
+
+    /// A database over an engine, whose keys age by `clock`.
+    ///
+    /// # Errors
+    /// When the data in it cannot be opened.
+    pub fn over_with_clock(engine: Box<dyn Engine>, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db> {
+        let keyspace = Keyspace::open(engine, clock, settings.databases)?;
         Ok(Db { instance: Arc::new(Instance::new(keyspace, settings)) })
     }
 
