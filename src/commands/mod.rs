@@ -8,11 +8,13 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod generic;
+pub mod help;
 pub mod introspection;
 pub mod keys;
 pub mod server;
 pub mod spec;
 pub mod string;
+pub mod syntax;
 
 use crate::error::{Error, Result};
 use crate::instance::Instance;

@@ -2,6 +2,7 @@
 //! in words; the golden tests beside each codec hold them still.
 
 pub mod databases;
+pub mod glob;
 pub mod keys;
 pub mod meta;
 pub mod numbers;

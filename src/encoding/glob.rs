@@ -1,0 +1,150 @@
+//! Glob patterns as Redis matches them: `*`, `?`, `[abc]`, `[^a-z]`, `\` before what is meant
+//! literally. On bytes, without regard to any encoding.
+
+/// Whether letters of either case are the same (ASCII).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    Sensitive,
+    Ignored,
+}
+
+/// Whether the pattern matches the whole text. Time is at most the product of the two lengths.
+pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
+    let (mut p, mut t) = (0, 0);
+    // Where to go on when the part after the last star does not fit: one byte further.
+    let mut retry: Option<(usize, usize)> = None;
+    loop {
+        if pattern.get(p) == Some(&b'*') {
+            p += 1;
+            if p == pattern.len() {
+                return true;
+            }
+            retry = Some((p, t));
+            continue;
+        }
+        let step = match (pattern.get(p), text.get(t)) {
+            (None, None) => return true,
+            (_, None) => return false,
+            (None, Some(_)) => None,
+            (Some(_), Some(byte)) => one(&pattern[p..], *byte, case),
+        };
+        match (step, retry) {
+            (Some(length), _) => (p, t) = (p + length, t + 1),
+            (None, None) => return false,
+            (None, Some((after_star, from))) => {
+                retry = Some((after_star, from + 1));
+                (p, t) = (after_star, from + 1);
+            }
+        }
+    }
+}
+
+/// How long the pattern's first element is, if it matches the byte.
+fn one(pattern: &[u8], byte: u8, case: Case) -> Option<usize> {
+    match pattern {
+        [b'?', ..] => Some(1),
+        [b'[', class @ ..] => {
+            let (matched, length) = in_class(class, byte, case);
+            matched.then_some(1 + length)
+        }
+        [b'\\', literal, ..] => same(*literal, byte, case).then_some(2),
+        [literal, ..] => same(*literal, byte, case).then_some(1),
+        [] => None,
+    }
+}
+
+/// Whether the byte is in the class, and how long the class is, its closing bracket included. A
+/// class without one ends with the pattern.
+fn in_class(class: &[u8], byte: u8, case: Case) -> (bool, usize) {
+    let negated = class.first() == Some(&b'^');
+    let mut at = usize::from(negated);
+    let mut found = false;
+    let fold = |byte: u8| if case == Case::Ignored { byte.to_ascii_lowercase() } else { byte };
+    while let Some(first) = class.get(at) {
+        match (first, &class[at + 1..]) {
+            (b'\\', [literal, ..]) => {
+                found |= same(*literal, byte, case);
+                at += 2;
+            }
+            (b']', _) => return (found != negated, at + 1),
+            (low, [b'-', high, ..]) => {
+                let (low, high) = (*low.min(high), *low.max(high));
+                found |= (fold(low)..=fold(high)).contains(&fold(byte));
+                at += 3;
+            }
+            (literal, _) => {
+                found |= same(*literal, byte, case);
+                at += 1;
+            }
+        }
+    }
+    (found != negated, at)
+}
+
+fn same(a: u8, b: u8, case: Case) -> bool {
+    a == b || (case == Case::Ignored && a.eq_ignore_ascii_case(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn as_redis() {
+        let yes = [
+            ("", ""),
+            ("*", ""),
+            ("**", ""),
+            ("*", "abc"),
+            ("a*c", "abbbc"),
+            ("a*b*c", "axbxbxc"),
+            ("h?llo", "hello"),
+            ("h[ae]llo", "hallo"),
+            ("h[^e]llo", "hallo"),
+            ("h[a-c]llo", "hbllo"),
+            ("h[c-a]llo", "hbllo"),
+            ("h\\*llo", "h*llo"),
+            ("[\\]]", "]"),
+            ("[a", "a"),
+            ("a\\", "a\\"),
+            ("*a", "aaaa"),
+        ];
+        for (pattern, text) in yes {
+            assert!(matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive), "{pattern} {text}");
+        }
+        let no = [
+            ("", "a"),
+            ("?", ""),
+            ("a*c", "abbbd"),
+            ("h[^e]llo", "hello"),
+            ("h[a-c]llo", "hdllo"),
+            ("h\\*llo", "hello"),
+            ("[]", "a"),
+            ("ABC", "abc"),
+        ];
+        for (pattern, text) in no {
+            assert!(!matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive), "{pattern} {text}");
+        }
+        assert!(matches(b"A[B-D]*", b"acx", Case::Ignored));
+    }
+
+    #[test]
+    fn many_stars_take_no_time() {
+        let pattern = "a*".repeat(500) + "b";
+        assert!(!matches(pattern.as_bytes(), "a".repeat(5000).as_bytes(), Case::Sensitive));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(pattern: Vec<u8>, text: Vec<u8>) {
+            let _ = matches(&pattern, &text, Case::Sensitive);
+        }
+
+        #[test]
+        fn escaped_text_matches_itself(text: Vec<u8>) {
+            let pattern: Vec<u8> = text.iter().flat_map(|byte| [b'\\', *byte]).collect();
+            prop_assert!(matches(&pattern, &text, Case::Sensitive));
+        }
+    }
+}
