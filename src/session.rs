@@ -4,14 +4,7 @@ use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
 use crate::storage::{ReadTier, Seq};
 
-/// The dialect a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    Resp2,
-    Resp3,
-    /// Plain lines for people, on the text port.
-    Text,
-}
+pub use crate::protocol::Dialect;
 
 /// What the server knows of one client between two commands.
 #[derive(Debug)]

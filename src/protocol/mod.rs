@@ -1,5 +1,24 @@
 //! Bytes ⇄ values of the protocols; no sockets, no knowledge of commands.
 
+pub mod inline;
+pub mod number;
+pub mod parse;
 pub mod reply;
+pub mod request;
+mod text;
+pub mod write;
 
+pub use parse::RequestParser;
 pub use reply::Reply;
+pub use request::{Limits, ProtocolError, Request, Words};
+pub use write::{Mark, ReplyBuffer};
+
+/// The dialect a client is answered in. Requests need none: RESP arrays and plain lines are told
+/// apart by their first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Resp2,
+    Resp3,
+    /// Plain lines for people, on the text port; see `text.rs` for what they look like.
+    Text,
+}
