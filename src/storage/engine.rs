@@ -190,6 +190,11 @@ pub trait Engine: Send + Sync + 'static {
     /// The last commit that was synced.
     fn synced_seq(&self) -> Seq;
 
+    /// How often a flush failed and commits were undone. A flush of somebody else may have failed
+    /// and taken one's own commits with it: whoever acknowledges compares this count with what it
+    /// was before the first of them.
+    fn undone(&self) -> u64;
+
     /// Whether commits since the last flush exist.
     fn has_unflushed(&self) -> bool;
 
@@ -205,6 +210,9 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Bytes the database takes on disk (0 for engines that keep nothing there).
     fn disk_bytes(&self) -> u64;
+
+    /// Bytes that may still be written where the database lies; none if it lies on no disk.
+    fn free_disk_bytes(&self) -> Option<u64>;
 
     /// Bytes of memory the engine holds for caches and tables.
     fn memory_bytes(&self) -> u64;

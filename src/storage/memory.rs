@@ -107,6 +107,10 @@ impl Engine for MemoryEngine {
         self.flushed_seq()
     }
 
+    fn undone(&self) -> u64 {
+        0
+    }
+
     fn has_unflushed(&self) -> bool {
         false
     }
@@ -121,6 +125,10 @@ impl Engine for MemoryEngine {
 
     fn disk_bytes(&self) -> u64 {
         0
+    }
+
+    fn free_disk_bytes(&self) -> Option<u64> {
+        None
     }
 
     fn memory_bytes(&self) -> u64 {

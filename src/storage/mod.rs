@@ -1,8 +1,12 @@
 //! What keeps bytes: the engine seam and the engines behind it. Knows neither Redis types nor
 //! commands.
 
+#[cfg(test)]
+mod conformance;
 pub mod engine;
 pub mod memory;
+#[cfg(feature = "rocksdb")]
+pub mod rocksdb;
 
 pub use engine::{
     Batch, Direction, Engine, EngineStat, ReadTier, Scan, ScanRange, Seq, Space, StorageError, StorageResult,

@@ -1,0 +1,337 @@
+//! The suite every engine passes. What it says about an engine is what the keyspace relies on.
+
+use super::*;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// Runs every check, each on an engine of its own.
+fn check(open: &dyn Fn() -> Box<dyn Engine>) {
+    for check in [
+        writes_are_seen_at_once,
+        batches_apply_ranges_then_writes,
+        scans_go_both_ways_in_order,
+        scans_see_nothing_later,
+        counters_add_up,
+        bounds_are_bounds,
+        random_histories_match_a_model,
+    ] {
+        check(open().as_ref());
+    }
+}
+
+fn put(engine: &dyn Engine, space: Space, key: &[u8], value: &[u8]) -> Seq {
+    let writes = vec![(space, key.to_vec(), Some(Bytes::copy_from_slice(value)))];
+    engine.commit(Batch { writes, ..Batch::default() }).unwrap()
+}
+
+fn delete(engine: &dyn Engine, space: Space, key: &[u8]) {
+    engine.commit(Batch { writes: vec![(space, key.to_vec(), None)], ..Batch::default() }).unwrap();
+}
+
+fn get(engine: &dyn Engine, space: Space, key: &[u8]) -> Option<Bytes> {
+    engine.get(space, key, ReadTier::Disk).unwrap()
+}
+
+fn pairs(
+    engine: &dyn Engine,
+    space: Space,
+    range: &ScanRange,
+    direction: Direction,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    rest(engine.scan(space, range, direction, ReadTier::Disk).unwrap().as_mut())
+}
+
+fn rest(scan: &mut dyn Scan) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = Vec::new();
+    while let Some((key, value)) = scan.next().unwrap() {
+        found.push((key.to_vec(), value.to_vec()));
+    }
+    assert!(scan.next().unwrap().is_none(), "a scan that has ended stays ended");
+    found
+}
+
+fn everything() -> ScanRange {
+    ScanRange { from: Vec::new(), to: None }
+}
+
+fn writes_are_seen_at_once(engine: &dyn Engine) {
+    for space in Space::ALL {
+        assert_eq!(get(engine, space, b"k"), None);
+        let first = put(engine, space, b"k", b"1");
+        assert_eq!(get(engine, space, b"k").as_deref(), Some(&b"1"[..]));
+        let second = put(engine, space, b"k", b"2");
+        assert!(second > first);
+        engine.flush().unwrap();
+        assert!(engine.flushed_seq() >= second && !engine.has_unflushed());
+        assert_eq!(get(engine, space, b"k").as_deref(), Some(&b"2"[..]));
+        delete(engine, space, b"k");
+        assert_eq!(get(engine, space, b"k"), None);
+        engine.sync().unwrap();
+        assert_eq!(engine.synced_seq(), engine.flushed_seq());
+        assert_eq!(get(engine, space, b"k"), None);
+        put(engine, space, b"", b"the empty key");
+        assert_eq!(get(engine, space, b"").as_deref(), Some(&b"the empty key"[..]));
+    }
+}
+
+fn batches_apply_ranges_then_writes(engine: &dyn Engine) {
+    for space in Space::ALL {
+        for flush in [false, true] {
+            for key in [b"a", b"b", b"c", b"d"] {
+                put(engine, space, key, b"old");
+            }
+            if flush {
+                engine.flush().unwrap();
+            }
+            let batch = Batch {
+                deleted_ranges: vec![(space, b"b".to_vec(), b"d".to_vec())],
+                writes: vec![(space, b"c".to_vec(), Some(Bytes::from("new"))), (space, b"a".to_vec(), None)],
+                additions: Vec::new(),
+            };
+            engine.commit(batch).unwrap();
+            assert_eq!(get(engine, space, b"b"), None);
+            let expected = vec![(b"c".to_vec(), b"new".to_vec()), (b"d".to_vec(), b"old".to_vec())];
+            assert_eq!(pairs(engine, space, &everything(), Direction::Forward), expected);
+            let all = vec![(space, Vec::new(), vec![0xff])];
+            engine.commit(Batch { deleted_ranges: all, ..Batch::default() }).unwrap();
+            assert_eq!(get(engine, space, b"d"), None);
+            engine.compact_range(space, &ScanRange::prefix(b"a")).unwrap();
+        }
+    }
+}
+
+fn scans_go_both_ways_in_order(engine: &dyn Engine) {
+    let keys: Vec<Vec<u8>> = (0..200u8).map(|number| vec![number.reverse_bits(), number]).collect();
+    for key in &keys {
+        put(engine, Space::Data, key, key);
+        put(engine, Space::Index, key, b"another space");
+    }
+    let mut sorted = keys.clone();
+    sorted.sort();
+    let inside: Vec<_> = sorted.iter().filter(|key| key[0] >= 0x20 && key[0] < 0x80).cloned().collect();
+    let range = ScanRange::new(&[0x20], &[0x80]);
+    let only_keys = |direction| {
+        pairs(engine, Space::Data, &range, direction).into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(only_keys(Direction::Forward), inside);
+    assert_eq!(only_keys(Direction::Backward), inside.into_iter().rev().collect::<Vec<_>>());
+}
+
+fn scans_see_nothing_later(engine: &dyn Engine) {
+    put(engine, Space::Data, b"a", b"1");
+    put(engine, Space::Data, b"c", b"1");
+    let mut scan = engine.scan(Space::Data, &everything(), Direction::Forward, ReadTier::Disk).unwrap();
+    assert_eq!(scan.next().unwrap(), Some((&b"a"[..], &b"1"[..])));
+    put(engine, Space::Data, b"b", b"2");
+    put(engine, Space::Data, b"c", b"2");
+    engine.flush().unwrap();
+    assert_eq!(rest(scan.as_mut()), vec![(b"c".to_vec(), b"1".to_vec())]);
+}
+
+fn counters_add_up(engine: &dyn Engine) {
+    let add = |delta| {
+        let additions = vec![(b"count".to_vec(), delta)];
+        engine.commit(Batch { additions, ..Batch::default() }).unwrap();
+    };
+    assert_eq!(engine.counter(b"count").unwrap(), 0);
+    add(5);
+    add(-7);
+    assert_eq!(engine.counter(b"count").unwrap(), -2);
+    engine.flush().unwrap();
+    assert_eq!(get(engine, Space::System, b"count").as_deref(), Some(&(-2i64).to_be_bytes()[..]));
+    put(engine, Space::System, b"count", &40i64.to_be_bytes());
+    add(2);
+    assert_eq!(engine.counter(b"count").unwrap(), 42);
+    delete(engine, Space::System, b"count");
+    assert_eq!(engine.counter(b"count").unwrap(), 0);
+    add(1);
+    assert_eq!(engine.counter(b"count").unwrap(), 1);
+}
+
+fn bounds_are_bounds(engine: &dyn Engine) {
+    for key in [&b"a"[..], b"a\xff", b"a\xff\xff", b"b"] {
+        put(engine, Space::Data, key, b"");
+    }
+    let count = |range| pairs(engine, Space::Data, &range, Direction::Forward).len();
+    assert_eq!(count(ScanRange::prefix(b"a")), 3);
+    assert_eq!(count(ScanRange::prefix(b"a\xff")), 2);
+    assert_eq!(count(ScanRange::prefix(b"")), 4);
+    assert_eq!(count(ScanRange::new(b"a", b"a")), 0);
+    assert_eq!(count(ScanRange::new(b"b", b"a")), 0);
+    assert_eq!(count(ScanRange::prefix(&[0xff, 0xff])), 0);
+}
+
+fn random_histories_match_a_model(engine: &dyn Engine) {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut model: BTreeMap<(Space, Vec<u8>), Vec<u8>> = BTreeMap::new();
+    let spaces = [Space::Meta, Space::Data, Space::Blob];
+    for step in 0..3000u32 {
+        let space = spaces[random.usize(..spaces.len())];
+        let key = vec![random.u8(..4), random.u8(..8)];
+        match random.u8(..12) {
+            0..6 => {
+                put(engine, space, &key, &step.to_be_bytes());
+                model.insert((space, key), step.to_be_bytes().to_vec());
+            }
+            6..8 => {
+                delete(engine, space, &key);
+                model.remove(&(space, key));
+            }
+            8 if step % 10 == 0 => {
+                let to = vec![random.u8(..4), random.u8(..8)];
+                let deleted_ranges = vec![(space, key.clone(), to.clone())];
+                engine.commit(Batch { deleted_ranges, ..Batch::default() }).unwrap();
+                model.retain(|(of, other), _| *of != space || *other < key || *other >= to);
+            }
+            9 => drop(engine.flush().unwrap()),
+            _ => {
+                let expected = model.get(&(space, key.clone()));
+                assert_eq!(get(engine, space, &key).as_deref(), expected.map(Vec::as_slice), "step {step}");
+                let range = ScanRange::prefix(&key[..1]);
+                let found = pairs(engine, space, &range, Direction::Forward);
+                let expected: Vec<_> = model
+                    .iter()
+                    .filter(|((of, other), _)| *of == space && range.contains(other))
+                    .map(|((_, key), value)| (key.clone(), value.clone()))
+                    .collect();
+                assert_eq!(found, expected, "step {step}");
+            }
+        }
+    }
+}
+
+#[test]
+fn memory_engine() {
+    check(&|| Box::new(memory::MemoryEngine::new()));
+}
+
+#[cfg(feature = "rocksdb")]
+mod rocks {
+    use super::*;
+    use crate::storage::rocksdb::{RocksEngine, RocksOptions};
+    use std::path::Path;
+
+    /// An engine and the folder it lies in, gone together.
+    struct Temporary {
+        engine: Option<RocksEngine>,
+        directory: tempfile::TempDir,
+    }
+
+    fn open(directory: &Path) -> RocksEngine {
+        RocksEngine::open(directory, &RocksOptions::default()).unwrap()
+    }
+
+    /// Small enough that everything is evicted and flushed to files all the time.
+    fn tiny() -> RocksOptions {
+        RocksOptions { value_cache_bytes: 0, write_buffer_bytes: 64 << 10, ..RocksOptions::default() }
+    }
+
+    #[test]
+    fn rocksdb_engine() {
+        let directory = tempfile::tempdir().unwrap();
+        let number = std::cell::Cell::new(0);
+        for options in [RocksOptions::default(), tiny()] {
+            check(&|| {
+                number.set(number.get() + 1);
+                let path = directory.path().join(number.get().to_string());
+                Box::new(RocksEngine::open(&path, &options).unwrap())
+            });
+        }
+    }
+
+    #[test]
+    fn what_was_flushed_is_there_after_reopening() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut temporary = Temporary { engine: Some(open(directory.path())), directory };
+        for round in 0..3u8 {
+            let engine = temporary.engine.as_ref().unwrap();
+            for space in Space::ALL {
+                put(engine, space, &[round], &[round]);
+            }
+            let additions = vec![(b"count".to_vec(), 1)];
+            engine.commit(Batch { additions, ..Batch::default() }).unwrap();
+            temporary.engine = None;
+            temporary.engine = Some(open(temporary.directory.path()));
+            let engine = temporary.engine.as_ref().unwrap();
+            for space in Space::ALL {
+                assert_eq!(get(engine, space, &[round]).as_deref(), Some(&[round][..]));
+            }
+            assert_eq!(engine.counter(b"count").unwrap(), i64::from(round) + 1);
+        }
+    }
+
+    #[test]
+    fn a_directory_in_use_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let _first = open(directory.path());
+        let second = RocksEngine::open(directory.path(), &RocksOptions::default());
+        assert!(matches!(second.err(), Some(StorageError::Locked(_))));
+    }
+
+    #[test]
+    fn a_checkpoint_opens_like_the_original() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = open(&directory.path().join("original"));
+        put(&engine, Space::Meta, b"k", b"before");
+        let copy = directory.path().join("copy");
+        engine.checkpoint(&copy).unwrap();
+        put(&engine, Space::Meta, b"k", b"after");
+        assert_eq!(get(&open(&copy), Space::Meta, b"k").as_deref(), Some(&b"before"[..]));
+        assert!(engine.checkpoint(&copy).is_err(), "an existing directory is not overwritten");
+    }
+
+    #[test]
+    fn cold_reads_in_the_memory_tier_say_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = RocksOptions { block_cache_bytes: 0, ..tiny() };
+        let engine = RocksEngine::open(directory.path(), &options).unwrap();
+        for number in 0..20_000u32 {
+            put(&engine, Space::Meta, &number.to_be_bytes(), &[7; 100]);
+            engine.flush().unwrap();
+        }
+        let mut cold = 0;
+        for number in 0..20_000u32 {
+            let key = number.to_be_bytes();
+            match engine.get(Space::Meta, &key, ReadTier::Memory) {
+                Err(StorageError::NeedsDisk) => cold += 1,
+                answer => assert_eq!(answer.unwrap().as_deref(), Some(&[7; 100][..])),
+            }
+            assert_eq!(get(&engine, Space::Meta, &key).as_deref(), Some(&[7; 100][..]));
+        }
+        assert!(cold > 1000, "only {cold} reads were cold");
+    }
+
+    #[test]
+    fn a_flipped_byte_gives_an_error_that_names_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = RocksEngine::open(directory.path(), &tiny()).unwrap();
+        for number in 0..20_000u32 {
+            put(&engine, Space::Data, &number.to_be_bytes(), &number.to_le_bytes());
+            engine.flush().unwrap();
+        }
+        drop(engine);
+        let file = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "sst"))
+            .max_by_key(|path| path.metadata().unwrap().len())
+            .unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100] ^= 0x55;
+        std::fs::write(&file, bytes).unwrap();
+        let engine = RocksEngine::open(directory.path(), &tiny()).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let mut errors = 0;
+        for number in 0..20_000u32 {
+            match engine.get(Space::Data, &number.to_be_bytes(), ReadTier::Disk) {
+                Ok(value) => assert_eq!(value.as_deref(), Some(&number.to_le_bytes()[..])),
+                Err(StorageError::Corruption(text)) => {
+                    assert!(text.contains(name), "{text}");
+                    errors += 1;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(errors > 0);
+    }
+}

@@ -1,0 +1,439 @@
+//! The plain RocksDB engine: one write to RocksDB's log per turn of the event loop, small
+//! memtables, and a table of values in front.
+//!
+//! A commit goes into the value table (headers) or the open group (all other spaces), where every
+//! read finds it, and into the group's write batch. `flush` hands the whole group to RocksDB in one
+//! write. What is not flushed cannot be evicted from the table; if a flush fails, the table forgets
+//! it, and reads find what was there before.
+
+mod error;
+mod group;
+mod options;
+mod table;
+
+use super::engine::*;
+use bytes::Bytes;
+use error::{open_error, storage_error};
+use group::Group;
+use hashbrown::HashMap;
+pub use options::{Compression, RocksOptions};
+use parking_lot::Mutex;
+use rocksdb::{
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, ReadOptions, WriteBatch, WriteOptions,
+};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use table::{Lookup, ValueTable};
+
+/// Commits that reads must see and the tree does not hold yet.
+#[derive(Default)]
+struct Groups {
+    open: Group,
+    /// Handed to RocksDB, not yet answered.
+    flushing: Group,
+}
+
+/// Everything on disk, through RocksDB.
+pub struct RocksEngine {
+    db: DB,
+    directory: PathBuf,
+    cache: Cache,
+    table: ValueTable,
+    groups: Mutex<Groups>,
+    /// Held through a flush: one at a time, in order.
+    flush: Mutex<()>,
+    /// Counters that were asked for or changed; none: deleted.
+    counters: Mutex<HashMap<Vec<u8>, Option<i64>>>,
+    committed: AtomicU64,
+    flushed: AtomicU64,
+    synced: AtomicU64,
+    undone: AtomicU64,
+    unflushed: AtomicBool,
+    read_memory: ReadOptions,
+    read_disk: ReadOptions,
+    write: WriteOptions,
+}
+
+impl RocksEngine {
+    /// Opens the database in `directory`, creating it if it is not there.
+    ///
+    /// # Errors
+    /// [`StorageError::Locked`] when another process has it open; corruption; what the disk reports.
+    pub fn open(directory: &Path, options: &RocksOptions) -> StorageResult<RocksEngine> {
+        let cache = options.block_cache();
+        std::fs::create_dir_all(directory).map_err(|error| open_error(directory, &error.to_string()))?;
+        let mut families: Vec<ColumnFamilyDescriptor> = Space::ALL
+            .into_iter()
+            .map(|space| ColumnFamilyDescriptor::new(space.name(), options.space(space, &cache)))
+            .collect();
+        families.push(ColumnFamilyDescriptor::new("default", options.space(Space::System, &cache)));
+        let db = DB::open_cf_descriptors(&options.database(), directory, families)
+            .map_err(|error| open_error(directory, error.as_ref()))?;
+        Ok(RocksEngine {
+            db,
+            directory: directory.to_owned(),
+            cache,
+            table: ValueTable::new(options.value_cache_bytes),
+            groups: Mutex::default(),
+            flush: Mutex::new(()),
+            counters: Mutex::default(),
+            committed: AtomicU64::new(0),
+            flushed: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
+            undone: AtomicU64::new(0),
+            unflushed: AtomicBool::new(false),
+            read_memory: options::read_options(ReadTier::Memory),
+            read_disk: options::read_options(ReadTier::Disk),
+            write: WriteOptions::default(),
+        })
+    }
+
+    fn family(&self, space: Space) -> StorageResult<&ColumnFamily> {
+        let missing = || StorageError::Corruption(format!("column family {} is missing", space.name()));
+        self.db.cf_handle(space.name()).ok_or_else(missing)
+    }
+
+    fn get_from_tree(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
+        let options = match tier {
+            ReadTier::Memory => &self.read_memory,
+            ReadTier::Disk => &self.read_disk,
+        };
+        match self.db.get_pinned_cf_opt(self.family(space)?, key, options) {
+            Ok(value) => Ok(value.map(|value| Bytes::copy_from_slice(&value))),
+            Err(error) => Err(storage_error(&error)),
+        }
+    }
+
+    fn get_header(&self, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
+        let ticket = match self.table.get(key) {
+            Lookup::Known(value) => return Ok(value),
+            Lookup::Unknown(ticket) => ticket,
+        };
+        let value = self.get_from_tree(Space::Meta, key, tier)?;
+        self.table.remember(key, value.clone(), ticket, self.flushed_seq());
+        Ok(value)
+    }
+
+    fn get_other(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
+        if space == Space::System
+            && let Some(counter) = self.counters.lock().get(key)
+        {
+            return Ok(counter.map(|counter| Bytes::copy_from_slice(&counter.to_be_bytes())));
+        }
+        let groups = self.groups.lock();
+        if let Some(value) = groups.open.get(space, key).or_else(|| groups.flushing.get(space, key)) {
+            return Ok(value);
+        }
+        drop(groups);
+        self.get_from_tree(space, key, tier)
+    }
+
+    /// Puts a commit into the open group; the value table comes last, so that a reader never sees a
+    /// header whose members it does not find.
+    fn add_to_group(&self, group: &mut Group, batch: Batch, seq: Seq) -> StorageResult<()> {
+        for (key, delta) in batch.additions {
+            let sum = self.counter(&key)?.saturating_add(delta);
+            self.counters.lock().insert(key.clone(), Some(sum));
+            group.changed_counters.insert(key);
+        }
+        for (space, from, to) in batch.deleted_ranges {
+            if from >= to {
+                continue; // empty, and RocksDB would refuse the whole batch
+            }
+            group.batch.delete_range_cf(self.family(space)?, &from, &to);
+            group.delete_range(space, from, to);
+        }
+        let flushed = self.flushed_seq();
+        for (space, key, value) in batch.writes {
+            let family = self.family(space)?;
+            match &value {
+                Some(value) => group.batch.put_cf(family, &key, value),
+                None => group.batch.delete_cf(family, &key),
+            }
+            match space {
+                Space::Meta => self.table.commit(key, value, seq, flushed),
+                Space::System => {
+                    self.set_counter(&key, value.as_deref());
+                    group.write(space, key, value);
+                }
+                _ => group.write(space, key, value),
+            }
+        }
+        group.last = seq;
+        Ok(())
+    }
+
+    /// A plain write of a counter's key sets or deletes the counter.
+    fn set_counter(&self, key: &[u8], value: Option<&[u8]>) {
+        let mut counters = self.counters.lock();
+        if let Some(counter) = counters.get_mut(key) {
+            *counter = value.and_then(|value| value.try_into().ok()).map(i64::from_be_bytes);
+        }
+    }
+
+    /// Moves the open group to where it is written from. The caller holds `flush`.
+    fn take_group(&self) -> StorageResult<Option<(WriteBatch, Seq)>> {
+        let mut groups = self.groups.lock();
+        if groups.open.is_empty() {
+            return Ok(None);
+        }
+        let mut group = std::mem::take(&mut groups.open);
+        let family = self.family(Space::System)?;
+        let counters = self.counters.lock();
+        for key in &group.changed_counters {
+            if let Some(Some(counter)) = counters.get(key) {
+                group.batch.put_cf(family, key, counter.to_be_bytes());
+            }
+        }
+        drop(counters);
+        let batch = std::mem::take(&mut group.batch);
+        let last = group.last;
+        groups.flushing = group;
+        self.unflushed.store(false, Ordering::Release);
+        Ok(Some((batch, last)))
+    }
+
+    /// Everything that was committed after the last flush never happened.
+    fn undo_unflushed(&self) {
+        let mut groups = self.groups.lock();
+        let flushed = self.flushed_seq();
+        self.table.forget(|_, seq| seq > flushed);
+        self.counters.lock().clear();
+        *groups = Groups::default();
+        self.unflushed.store(false, Ordering::Release);
+        self.undone.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Engine for RocksEngine {
+    fn get(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
+        match space {
+            Space::Meta => self.get_header(key, tier),
+            _ => self.get_other(space, key, tier),
+        }
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        range: &ScanRange,
+        direction: Direction,
+        tier: ReadTier,
+    ) -> StorageResult<Box<dyn Scan + '_>> {
+        // The tree must hold all there is before it is walked.
+        if self.has_unflushed() {
+            self.flush()?;
+        }
+        if range.to.as_deref().is_some_and(|to| to <= range.from.as_slice()) {
+            return Ok(Box::new(EmptyScan));
+        }
+        let mut options = options::read_options(tier);
+        options.set_iterate_lower_bound(range.from.clone());
+        if let Some(to) = &range.to {
+            options.set_iterate_upper_bound(to.clone());
+        }
+        let mut iterator = self.db.raw_iterator_cf_opt(self.family(space)?, options);
+        match direction {
+            Direction::Forward => iterator.seek_to_first(),
+            Direction::Backward => iterator.seek_to_last(),
+        }
+        Ok(Box::new(RocksScan { iterator, direction, started: false }))
+    }
+
+    fn counter(&self, key: &[u8]) -> StorageResult<i64> {
+        // Under the lock, so that no addition is overtaken by an older answer.
+        let mut counters = self.counters.lock();
+        if let Some(counter) = counters.get(key) {
+            return Ok(counter.unwrap_or(0));
+        }
+        let stored = self.get_from_tree(Space::System, key, ReadTier::Disk)?;
+        let counter = stored.and_then(|bytes| bytes.as_ref().try_into().ok()).map(i64::from_be_bytes);
+        counters.insert(key.to_vec(), counter);
+        Ok(counter.unwrap_or(0))
+    }
+
+    fn commit(&self, batch: Batch) -> StorageResult<Seq> {
+        let header_ranges: Vec<_> =
+            batch.deleted_ranges.iter().filter(|(space, ..)| *space == Space::Meta).cloned().collect();
+        let mut groups = self.groups.lock();
+        let seq = self.committed.fetch_add(1, Ordering::AcqRel) + 1;
+        self.add_to_group(&mut groups.open, batch, seq)?;
+        self.unflushed.store(true, Ordering::Release);
+        drop(groups);
+        if !header_ranges.is_empty() {
+            // The table knows no ranges: let the tree have this before anybody reads on.
+            self.flush()?;
+            let covered = |key: &[u8], at: Seq| {
+                at <= seq && header_ranges.iter().any(|(_, from, to)| key >= &**from && key < &**to)
+            };
+            self.table.forget(covered);
+        }
+        Ok(seq)
+    }
+
+    fn flush(&self) -> StorageResult<Seq> {
+        let _one_at_a_time = self.flush.lock();
+        let Some((batch, last)) = self.take_group()? else { return Ok(self.flushed_seq()) };
+        match self.db.write_opt(batch, &self.write) {
+            Ok(()) => {
+                self.flushed.store(last, Ordering::Release);
+                self.groups.lock().flushing = Group::default();
+                Ok(last)
+            }
+            Err(error) => {
+                self.undo_unflushed();
+                Err(storage_error(&error))
+            }
+        }
+    }
+
+    fn sync(&self) -> StorageResult<Seq> {
+        let flushed = self.flush()?;
+        if self.synced_seq() < flushed {
+            // Not under the flush lock: commits go on while the disk works.
+            self.db.flush_wal(true).map_err(|error| storage_error(&error))?;
+            self.synced.fetch_max(flushed, Ordering::AcqRel);
+        }
+        Ok(flushed)
+    }
+
+    fn flushed_seq(&self) -> Seq {
+        self.flushed.load(Ordering::Acquire)
+    }
+
+    fn synced_seq(&self) -> Seq {
+        self.synced.load(Ordering::Acquire)
+    }
+
+    fn undone(&self) -> u64 {
+        self.undone.load(Ordering::Acquire)
+    }
+
+    fn has_unflushed(&self) -> bool {
+        self.unflushed.load(Ordering::Acquire)
+    }
+
+    fn checkpoint(&self, directory: &Path) -> StorageResult<()> {
+        self.sync()?;
+        let checkpoint =
+            rocksdb::checkpoint::Checkpoint::new(&self.db).map_err(|error| storage_error(&error))?;
+        checkpoint.create_checkpoint(directory).map_err(|error| storage_error(&error))
+    }
+
+    fn compact_range(&self, space: Space, range: &ScanRange) -> StorageResult<()> {
+        let Some(to) = &range.to else { return Ok(()) };
+        let family = self.family(space)?;
+        self.db.delete_file_in_range_cf(family, &range.from, to).map_err(|error| storage_error(&error))
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
+    fn free_disk_bytes(&self) -> Option<u64> {
+        free_bytes(&self.directory)
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        let memtables = self.sum_property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES);
+        self.table.bytes() as u64 + self.cache.get_usage() as u64 + memtables
+    }
+
+    fn name(&self) -> &'static str {
+        "rocksdb"
+    }
+
+    fn stats(&self) -> Vec<EngineStat> {
+        use rocksdb::properties as of;
+        let mut stats = vec![
+            ("value_cache_bytes".to_owned(), self.table.bytes() as u64),
+            ("value_cache_entries".to_owned(), self.table.len() as u64),
+            ("block_cache_bytes".to_owned(), self.cache.get_usage() as u64),
+            ("block_cache_pinned_bytes".to_owned(), self.cache.get_pinned_usage() as u64),
+        ];
+        let properties = [
+            ("memtable_bytes", of::CUR_SIZE_ALL_MEM_TABLES),
+            ("table_readers_bytes", of::ESTIMATE_TABLE_READERS_MEM),
+            ("estimated_keys", of::ESTIMATE_NUM_KEYS),
+            ("live_data_bytes", of::ESTIMATE_LIVE_DATA_SIZE),
+            ("sst_bytes", of::TOTAL_SST_FILES_SIZE),
+            ("pending_compaction_bytes", of::ESTIMATE_PENDING_COMPACTION_BYTES),
+            ("running_compactions", of::NUM_RUNNING_COMPACTIONS),
+            ("running_flushes", of::NUM_RUNNING_FLUSHES),
+            ("background_errors", of::BACKGROUND_ERRORS),
+            ("write_stopped", of::IS_WRITE_STOPPED),
+            ("delayed_write_rate", of::ACTUAL_DELAYED_WRITE_RATE),
+        ];
+        stats.extend(properties.map(|(name, property)| (name.to_owned(), self.sum_property(property))));
+        let level0 = of::num_files_at_level(0);
+        stats.push(("level0_files".to_owned(), self.sum_property(&level0)));
+        stats.push(("commits".to_owned(), self.committed.load(Ordering::Relaxed)));
+        stats.push(("undone_groups".to_owned(), self.undone()));
+        stats.into_iter().map(|(name, value)| EngineStat { name, value: value.to_string() }).collect()
+    }
+}
+
+impl RocksEngine {
+    fn sum_property(&self, property: &(impl AsRef<std::ffi::CStr> + ?Sized)) -> u64 {
+        let of = |space| {
+            let family = self.family(space).ok()?;
+            let text = self.db.property_value_cf(family, property.as_ref()).ok()??;
+            text.trim().parse::<u64>().ok()
+        };
+        Space::ALL.into_iter().filter_map(of).sum()
+    }
+}
+
+impl Drop for RocksEngine {
+    fn drop(&mut self) {
+        if let Err(error) = self.sync() {
+            tracing::error!("the last commits could not be written at close: {error}");
+        }
+        self.db.cancel_all_background_work(true);
+    }
+}
+
+/// Bytes that may still be written in the file system of `directory`.
+fn free_bytes(directory: &Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(directory.as_os_str().as_bytes()).ok()?;
+    let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends in a zero byte, and `found` is written before it is read.
+    let found = unsafe {
+        if libc::statvfs(path.as_ptr(), found.as_mut_ptr()) != 0 {
+            return None;
+        }
+        found.assume_init()
+    };
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+struct EmptyScan;
+
+impl Scan for EmptyScan {
+    fn next(&mut self) -> StorageResult<Option<(&[u8], &[u8])>> {
+        Ok(None)
+    }
+}
+
+struct RocksScan<'a> {
+    iterator: DBRawIterator<'a>,
+    direction: Direction,
+    started: bool,
+}
+
+impl Scan for RocksScan<'_> {
+    fn next(&mut self) -> StorageResult<Option<(&[u8], &[u8])>> {
+        match (self.started, self.direction) {
+            (false, _) => self.started = true,
+            (true, Direction::Forward) if self.iterator.valid() => self.iterator.next(),
+            (true, Direction::Backward) if self.iterator.valid() => self.iterator.prev(),
+            (true, _) => {}
+        }
+        if !self.iterator.valid() {
+            return self.iterator.status().map(|()| None).map_err(|error| storage_error(&error));
+        }
+        Ok(self.iterator.item())
+    }
+}
