@@ -24,6 +24,16 @@ impl<'a> Args<'a> {
         self.command
     }
 
+    /// Redis' complaint about a subcommand whose words make no sense, as the client wrote its name.
+    pub fn subcommand_error(&self) -> Error {
+        let typed = self.words.get(1).map_or(&b""[..], |word| &word[..word.len().min(128)]);
+        let container = self.command.split('|').next().unwrap_or_default().to_ascii_uppercase();
+        Error::err(format_args!(
+            "unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
+            String::from_utf8_lossy(typed)
+        ))
+    }
+
     /// How many words are left.
     pub fn remaining(&self) -> usize {
         self.words.len() - self.next

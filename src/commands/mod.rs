@@ -11,11 +11,13 @@ pub mod generic;
 pub mod help;
 pub mod introspection;
 pub mod keys;
+mod observe;
 pub mod server;
 pub mod spec;
 pub mod string;
 pub mod syntax;
 
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::keyspace::tx::{ReadTx, WriteTx};
@@ -155,19 +157,39 @@ pub static FAMILIES: &[&[Entry]] = &[
 /// A command as the dispatcher finds it.
 pub struct Found {
     pub entry: &'static Entry,
+    /// Counts the commands, subcommands included, from 0.
+    pub id: usize,
     /// `container|subcommand`, lower case.
     pub name: String,
     /// By lower-case name of the subcommand alone.
     subcommands: HashMap<String, Found>,
 }
 
-static TABLE: LazyLock<HashMap<String, Found>> =
-    LazyLock::new(|| FAMILIES.iter().flat_map(|family| family.iter()).map(named).collect());
+static TABLE: LazyLock<HashMap<String, Found>> = LazyLock::new(|| {
+    let mut next_id = 0;
+    all().map(|entry| named(entry, &mut next_id)).collect()
+});
 
-fn named(entry: &'static Entry) -> (String, Found) {
+fn named(entry: &'static Entry, next_id: &mut usize) -> (String, Found) {
     let name = entry.lower_name();
     let own = name.rsplit('|').next().unwrap_or_default().to_owned();
-    (own, Found { entry, name, subcommands: entry.subcommands.iter().map(named).collect() })
+    let id = *next_id;
+    *next_id += 1;
+    let subcommands = entry.subcommands.iter().map(|entry| named(entry, next_id)).collect();
+    (own, Found { entry, id, name, subcommands })
+}
+
+/// Every command and subcommand, by number.
+static BY_ID: LazyLock<Vec<&'static Found>> = LazyLock::new(|| {
+    let mut found: Vec<_> =
+        TABLE.values().flat_map(|found| std::iter::once(found).chain(found.subcommands.values())).collect();
+    found.sort_by_key(|found| found.id);
+    found
+});
+
+/// Every command and subcommand; the number of each is its place.
+pub fn all_found() -> &'static [&'static Found] {
+    &BY_ID
 }
 
 /// Every command, in the order of the families.
@@ -216,18 +238,31 @@ fn unknown(words: &[Bytes]) -> Error {
     Error::UnknownCommand { name, args }
 }
 
-/// Runs one command for a client.
+/// Runs one command for a client, and counts it.
 ///
 /// # Errors
 /// What the client is to be told; and [`Error::NeedsDisk`] when `session.tier` is
 /// [`crate::storage::ReadTier::Memory`]: nothing has happened then, run it again in the other tier.
 pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
-    let (found, name_words) = find(words)?;
+    let instance = context.instance;
+    let (found, name_words) = find(words).inspect_err(|error| observe::unknown(instance, error))?;
+    if let Err(error) = admit(context, found, words) {
+        observe::rejected(instance, found, &error);
+        return Err(error);
+    }
+    let stopwatch = Stopwatch::start();
+    let result = (found.entry.run)(context, &mut Args::new(words, name_words, &found.name));
+    observe::called(context, found, words, stopwatch, &result);
+    result
+}
+
+/// Whether the client may run the command with so many words.
+fn admit(context: &Context, found: &Found, words: &[Bytes]) -> Result<()> {
     if !found.entry.spec.arity.allows(words.len()) {
         return Err(Error::Arity(found.name.clone()));
     }
     if !context.session.authenticated && !found.entry.spec.flags.has(Flags::NO_AUTH) {
         return Err(Error::NoAuth);
     }
-    (found.entry.run)(context, &mut Args::new(words, name_words, &found.name))
+    Ok(())
 }

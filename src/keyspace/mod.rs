@@ -43,6 +43,38 @@ pub struct Written<T> {
     pub seq: Option<Seq>,
 }
 
+/// How often a key that was looked up for reading was there, and how often not.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Lookups {
+    /// Hits and misses so far.
+    pub fn get(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    /// Counts from 0 again.
+    pub fn reset(&self) {
+        self.hits.store(0, Ordering::Relaxed);
+        self.misses.store(0, Ordering::Relaxed);
+    }
+
+    /// A transaction that has to run again in the other tier does not count.
+    fn add<T>(&self, (hits, misses): (u64, u64), result: &Result<T>) {
+        if matches!(result, Err(Error::NeedsDisk)) {
+            return;
+        }
+        for (counter, amount) in [(&self.hits, hits), (&self.misses, misses)] {
+            if amount > 0 {
+                counter.fetch_add(amount, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 /// All the data of one DiskDB.
 pub struct Keyspace {
     engine: Box<dyn Engine>,
@@ -54,6 +86,7 @@ pub struct Keyspace {
     versions: AtomicU64,
     observers: RwLock<Vec<Arc<dyn Observer>>>,
     expiry: expiry::Schedule,
+    lookups: Lookups,
     has_garbage: AtomicBool,
 }
 
@@ -81,6 +114,7 @@ impl Keyspace {
             versions: AtomicU64::new(u64::from(opened) << VERSION_BITS),
             observers: RwLock::new(Vec::new()),
             expiry: expiry::Schedule::default(),
+            lookups: Lookups::default(),
             has_garbage: AtomicBool::new(true),
         };
         Ok(keyspace)
@@ -94,6 +128,11 @@ impl Keyspace {
     /// The clock that deadlines are measured by.
     pub fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
+    }
+
+    /// How often keys that were looked up for reading were there.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// The engine below, for flushing, checkpoints and statistics. Data goes through transactions.
@@ -125,6 +164,7 @@ impl Keyspace {
         let guards = self.locks.read(origin.db, keys);
         let tx = ReadTx::new(self, origin.db, origin.tier);
         let result = f(&tx);
+        self.lookups.add(tx.lookups(), &result);
         drop(guards);
         for (db, key) in tx.take_dead() {
             self.expire_key(db, &key)?;
@@ -146,7 +186,9 @@ impl Keyspace {
     ) -> Result<Written<T>> {
         let _guards = self.locks.write(origin.db, keys);
         let mut tx = WriteTx::new(self, origin.db, origin.tier);
-        let value = f(&mut tx)?;
+        let result = f(&mut tx);
+        self.lookups.add(tx.lookups(), &result);
+        let value = result?;
         let (batch, changes) = tx.finish();
         if batch.is_empty() {
             return Ok(Written { value, seq: None });

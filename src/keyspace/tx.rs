@@ -8,7 +8,7 @@ use crate::encoding::numbers::{Kind, system_key};
 use crate::error::{Error, Result};
 use crate::storage::{Batch, Direction, ReadTier, Scan, ScanRange, Space, StorageResult, prefix_end};
 use bytes::Bytes;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::{Bound, Deref};
 
@@ -44,6 +44,8 @@ pub struct ReadTx<'a> {
     overlay: Overlay,
     /// Dead keys met on the way, for the keyspace to delete afterwards.
     dead: RefCell<Vec<(DbIndex, Bytes)>>,
+    /// Keys looked up and found, and not found.
+    lookups: Cell<(u64, u64)>,
 }
 
 impl<'a> ReadTx<'a> {
@@ -56,7 +58,12 @@ impl<'a> ReadTx<'a> {
             tier,
             overlay: Overlay::default(),
             dead: RefCell::new(Vec::new()),
+            lookups: Cell::default(),
         }
+    }
+
+    pub(super) fn lookups(&self) -> (u64, u64) {
+        self.lookups.get()
     }
 
     pub(super) fn take_dead(&self) -> Vec<(DbIndex, Bytes)> {
@@ -96,14 +103,26 @@ impl<'a> ReadTx<'a> {
 
     /// The header of a live key. One read.
     pub fn meta(&self, key: &[u8]) -> Result<Option<Meta>> {
-        let Some(meta) = self.meta_even_if_dead(&keys::meta(self.namespace, key))? else {
-            return Ok(None);
-        };
-        if meta.is_expired(self.now_ms) {
-            self.dead.borrow_mut().push((self.db, Bytes::copy_from_slice(key)));
-            return Ok(None);
+        let (hits, misses) = self.lookups.get();
+        let found = self.meta_even_if_dead(&keys::meta(self.namespace, key))?;
+        match found.filter(|meta| !self.note_if_dead(key, meta)) {
+            Some(meta) => {
+                self.lookups.set((hits + 1, misses));
+                Ok(Some(meta))
+            }
+            None => {
+                self.lookups.set((hits, misses + 1));
+                Ok(None)
+            }
         }
-        Ok(Some(meta))
+    }
+
+    fn note_if_dead(&self, key: &[u8], meta: &Meta) -> bool {
+        let dead = meta.is_expired(self.now_ms);
+        if dead {
+            self.dead.borrow_mut().push((self.db, Bytes::copy_from_slice(key)));
+        }
+        dead
     }
 
     /// The header of a live key that must be of `kind` if it is there. One read.

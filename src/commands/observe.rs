@@ -1,0 +1,149 @@
+//! What is measured of every call: counters, latency, the slow log.
+
+use super::spec::Flags;
+use super::{Context, Found, all_found};
+use crate::clock::Stopwatch;
+use crate::error::{Error, Result};
+use crate::instance::Instance;
+use crate::instance::slowlog::SlowCall;
+use crate::instance::stats::CommandStats;
+use crate::protocol::Reply;
+use bytes::Bytes;
+
+/// The counters of a command.
+pub(super) fn stats_of(instance: &Instance, id: usize) -> &CommandStats {
+    &instance.stats.commands(all_found().len())[id]
+}
+
+/// Counts a call of a command that there is not.
+pub(super) fn unknown(instance: &Instance, error: &Error) {
+    instance.stats.error(&error.to_string());
+}
+
+/// Counts a call that was refused before it ran.
+pub(super) fn rejected(instance: &Instance, found: &Found, error: &Error) {
+    stats_of(instance, found.id).rejected.increment();
+    instance.stats.error(&error.to_string());
+}
+
+/// Counts a call that ran, and logs it if it took long. One that has to run again where waiting for
+/// the disk is allowed has not run yet.
+pub(super) fn called(
+    context: &Context,
+    found: &Found,
+    words: &[Bytes],
+    stopwatch: Stopwatch,
+    result: &Result<Reply>,
+) {
+    let instance = context.instance;
+    if matches!(result, Err(Error::NeedsDisk)) {
+        return;
+    }
+    let ns = stopwatch.elapsed_ns();
+    let command = stats_of(instance, found.id);
+    instance.stats.called(command, ns);
+    match result {
+        Ok(Reply::Error(text)) => {
+            command.failed.increment();
+            instance.stats.error(text);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            command.failed.increment();
+            instance.stats.error(&error.to_string());
+        }
+    }
+    let duration_us = ns / 1000;
+    if instance.slowlog.wants(duration_us) || instance.latency.wants(duration_us) {
+        slow(context, found, words, duration_us);
+    }
+}
+
+#[cold]
+fn slow(context: &Context, found: &Found, words: &[Bytes], duration_us: u64) {
+    let instance = context.instance;
+    let flags = found.entry.spec.flags;
+    let at_s = instance.keyspace.clock().now_ms() / 1000;
+    if instance.latency.wants(duration_us) {
+        let event = if flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        instance.latency.record(event, at_s, duration_us);
+    }
+    if instance.slowlog.wants(duration_us) && !flags.has(Flags::SKIP_SLOWLOG) {
+        instance.slowlog.push(SlowCall {
+            id: 0,
+            at_s,
+            duration_us,
+            words: without_secrets(&found.name, words),
+            client: String::new(),
+            client_name: String::new(),
+        });
+    }
+}
+
+/// The words of a call as a log may show them.
+pub(super) fn without_secrets(name: &str, words: &[Bytes]) -> Vec<Bytes> {
+    let mut shown = words.to_vec();
+    let mut hide = |from: usize, to: usize| {
+        for word in shown.iter_mut().take(to).skip(from) {
+            *word = Bytes::from_static(b"(redacted)");
+        }
+    };
+    match name {
+        "auth" => hide(1, words.len()),
+        "acl|setuser" => hide(2, words.len()),
+        "hello" => {
+            let auth = words.iter().position(|word| word.eq_ignore_ascii_case(b"AUTH"));
+            if let Some(auth) = auth {
+                hide(auth + 1, auth + 3);
+            }
+        }
+        "config|set" => {
+            let is_secret = |name: &Bytes| {
+                let name = name.to_ascii_lowercase();
+                name.ends_with(b"pass") || matches!(name.as_slice(), b"masterauth" | b"masteruser")
+            };
+            for (at, name) in words.iter().enumerate().skip(2).step_by(2) {
+                if is_secret(name) {
+                    hide(at + 1, at + 2);
+                }
+            }
+        }
+        "migrate" => {
+            for (at, word) in words.iter().enumerate() {
+                if word.eq_ignore_ascii_case(b"AUTH") {
+                    hide(at + 1, at + 2);
+                } else if word.eq_ignore_ascii_case(b"AUTH2") {
+                    hide(at + 1, at + 3);
+                }
+            }
+        }
+        _ => {}
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_stay_out_of_logs() {
+        let cases = [
+            ("auth", "AUTH user pass", "AUTH * *"),
+            ("hello", "HELLO 3 AUTH user pass SETNAME x", "HELLO 3 AUTH * * SETNAME x"),
+            ("config|set", "CONFIG SET maxmemory 1 requirepass x", "CONFIG SET maxmemory 1 requirepass *"),
+            ("acl|setuser", "ACL SETUSER x >y", "ACL SETUSER * *"),
+            ("migrate", "MIGRATE h p k 0 1 AUTH2 u p KEYS a", "MIGRATE h p k 0 1 AUTH2 * * KEYS a"),
+            ("set", "SET a b", "SET a b"),
+        ];
+        for (name, line, shown) in cases {
+            let words: Vec<Bytes> =
+                line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
+            let all: Vec<String> = without_secrets(name, &words)
+                .iter()
+                .map(|word| String::from_utf8_lossy(word).replace("(redacted)", "*"))
+                .collect();
+            assert_eq!(all.join(" "), shown);
+        }
+    }
+}

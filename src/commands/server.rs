@@ -1,5 +1,0 @@
-//! The server commands.
-
-use super::Entry;
-
-pub static COMMANDS: &[Entry] = &[];
