@@ -1,0 +1,67 @@
+# The commands of the house. `make help` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test quick bench bench-micro example crash fuzz docs fmt clean
+
+# RocksDB takes 10 to 20 minutes to compile, and changed flags compile it again: the flags are in
+# .cargo/config.toml, the environment's have no say here.
+unexport RUSTFLAGS
+unexport CARGO_ENCODED_RUSTFLAGS
+unexport CARGO_BUILD_RUSTFLAGS
+
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+
+PORT ?= 6380
+DATA ?= ./data
+ARGS ?=
+BUILD := cargo build --release --locked --all-features
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Install what is missing, build, serve on 127.0.0.1:6380 with data in ./data (PORT=, DATA=, ARGS=)
+	@scripts/setup.sh build
+	$(BUILD)
+	@mkdir -p $(DATA)
+	$(CARGO_TARGET_DIR)/release/diskdb --bind 127.0.0.1 --port $(PORT) --dir $(DATA) $(ARGS)
+
+test: ## Install what is missing, then every check: format, lints, tests, documentation, crash, integration
+	@scripts/setup.sh build test
+	@scripts/test.sh
+
+quick: ## The tests on the memory engine alone: no RocksDB to compile
+	cargo test --locked --no-default-features --features server
+
+bench: ## Compare with redis-server, side by side; results in docs/benchmarks/ (ARGS="--only set,get --rounds 3")
+	@scripts/setup.sh build bench
+	$(BUILD)
+	@scripts/venv.sh $(CARGO_TARGET_DIR)/venv-bench benches/compare/requirements.txt
+	$(CARGO_TARGET_DIR)/venv-bench/bin/python benches/compare/compare.py $(ARGS)
+
+bench-micro: ## criterion: parser, encoder, key encodings, engine operations
+	@scripts/setup.sh build
+	cargo bench --locked --all-features --profile release
+
+example: ## Load real data, kill the server, start it again and count what is there
+	@scripts/setup.sh build example
+	$(BUILD)
+	python3 examples/real_data/real_data.py $(ARGS)
+
+crash: ## The long crash test: 100 rounds of kill -9 under load, with each appendfsync
+	@scripts/setup.sh build test
+	$(BUILD)
+	python3 tests/crash/crash_test.py --rounds 100 $(ARGS)
+
+fuzz: ## Fuzz every target for SECONDS=120 each (needs a nightly toolchain)
+	@scripts/fuzz.sh $(or $(SECONDS),120)
+
+docs: ## The API documentation
+	@scripts/setup.sh build
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --all-features --no-deps --document-private-items
+
+fmt: ## Format the code
+	cargo fmt
+
+clean: ## Delete what was built; ./data stays
+	cargo clean
