@@ -3,8 +3,9 @@
 use crate::clock::{Clock, SystemClock};
 use crate::commands::{self, Context};
 use crate::config::Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::instance::clients::ClientAddress;
 use crate::keyspace::Keyspace;
 use crate::protocol::Reply;
 use crate::session::Session;
@@ -52,7 +53,8 @@ impl Db {
 
     /// A client of the database, with a selected database and a protocol of its own.
     pub fn connect(&self) -> Connection {
-        Connection { instance: self.instance.clone(), session: Session::new(0) }
+        let session = Session::open(&self.instance, ClientAddress::embedded());
+        Connection { instance: self.instance.clone(), session }
     }
 }
 
@@ -64,14 +66,27 @@ pub struct Connection {
 
 impl Connection {
     /// Runs one command given by its words. What it wrote survives the death of the process when
-    /// this returns.
+    /// this returns. A `CLIENT PAUSE` does not hold it back.
     ///
     /// # Errors
-    /// As the command's error reply.
+    /// As the command's error reply; and when another client has killed this one.
     pub fn call(&mut self, words: &[Bytes]) -> Result<Reply> {
+        let client = self.session.client.clone();
+        if client.is_killed() {
+            return Err(Error::text("ERR the connection was killed"));
+        }
+        client.interacted(self.instance.keyspace.clock().now_ms());
         let mut context = Context { instance: &self.instance, session: &mut self.session };
-        let reply = commands::execute(&mut context, words)?;
+        let result = commands::execute(&mut context, words);
+        let takes_reply = self.session.takes_reply();
+        let reply = if takes_reply { result? } else { Reply::Silence };
         self.instance.keyspace.engine().flush()?;
         Ok(reply)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.session.close(&self.instance);
     }
 }

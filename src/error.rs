@@ -59,6 +59,12 @@ pub enum Error {
     DbOutOfRange,
     #[error("NOAUTH Authentication required.")]
     NoAuth,
+    #[error("WRONGPASS invalid username-password pair or user is disabled.")]
+    WrongPass,
+    /// `CLIENT PAUSE` holds the command back until then, ms since the Unix epoch, or until the pause
+    /// is ended: run it again. Nothing has happened. Never reaches a client.
+    #[error("ERR the command is paused")]
+    Paused { until_ms: u64 },
     #[error(
         "MISCONF Errors writing to disk: {0}. Commands that may modify the data set are refused; reads go on."
     )]

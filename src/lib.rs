@@ -18,3 +18,9 @@ pub mod protocol;
 pub mod server;
 pub mod session;
 pub mod storage;
+
+/// The version of DiskDB.
+pub const DISKDB_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The version of Redis that clients are told, whose commands we have.
+pub const REDIS_VERSION: &str = "8.10.0";

@@ -1,19 +1,38 @@
 //! One client's state, no socket.
 
+use crate::instance::Instance;
+use crate::instance::acl::{Acl, DEFAULT_USER};
+use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport};
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
 use crate::storage::{ReadTier, Seq};
+use std::sync::Arc;
 
 pub use crate::protocol::Dialect;
 
-/// What the server knows of one client between two commands.
-#[derive(Debug)]
+/// Whether a client wants to hear of what its commands did (`CLIENT REPLY`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyMode {
+    On,
+    Off,
+    /// Neither of the command that says so, which is running, nor of the next one.
+    SkipTwo,
+    /// Not of the one that is running.
+    SkipOne,
+}
+
+/// What the server knows of one client between two commands. Belongs to the client's owner; what
+/// others may see of it is in `client`.
 pub struct Session {
     pub id: ClientId,
+    pub client: Arc<Client>,
     pub db: DbIndex,
     pub dialect: Dialect,
-    /// Whether the client may do more than authenticate.
+    /// Whether the client has logged in, or came when there was no need to.
     pub authenticated: bool,
+    pub reply_mode: ReplyMode,
+    /// Whether the connection ends after the reply to the command that ran last.
+    pub close_after_reply: bool,
     /// The client's last commit, for `WAITAOF`.
     pub last_write: Option<Seq>,
     /// How far the current command may go for its data.
@@ -21,15 +40,85 @@ pub struct Session {
 }
 
 impl Session {
-    /// A client that has just arrived.
-    pub fn new(id: ClientId) -> Session {
+    /// A client that has just arrived, and is known to the instance from now on.
+    pub fn open(instance: &Instance, address: ClientAddress) -> Session {
+        // Who can open the data needs no password for it.
+        let trusted = address.transport == Transport::Embedded;
+        let client = instance.clients.register(address, instance.keyspace.clock().now_ms());
+        client.change_details(|details| details.user = DEFAULT_USER.to_owned());
         Session {
-            id,
+            id: client.id,
+            client,
             db: 0,
             dialect: Dialect::Resp2,
-            authenticated: true,
+            authenticated: trusted || instance.acl.default_is_open(),
+            reply_mode: ReplyMode::On,
+            close_after_reply: false,
             last_write: None,
             tier: ReadTier::Disk,
         }
+    }
+
+    /// The client has gone.
+    pub fn close(&self, instance: &Instance) {
+        instance.clients.unregister(self.id);
+    }
+
+    /// Selects a database, which must exist.
+    pub fn select(&mut self, db: DbIndex) {
+        self.db = db;
+        self.client.set_db(db);
+    }
+
+    /// Answers in this dialect from now on.
+    pub fn speak(&mut self, dialect: Dialect) {
+        self.dialect = dialect;
+        self.client.set_dialect(dialect);
+    }
+
+    /// Makes the client a user that has proved who it is.
+    pub fn log_in(&mut self, user: &str) {
+        self.authenticated = true;
+        self.client.change_details(|details| details.user = user.to_owned());
+    }
+
+    /// Whether the client must log in before it may do anything else.
+    pub fn must_authenticate(&self, acl: &Acl) -> bool {
+        !self.authenticated && !acl.default_is_open()
+    }
+
+    /// Ends the connection after the reply to the command that is running.
+    pub fn close_after_reply(&mut self) {
+        self.close_after_reply = true;
+        self.client.set_flag(ClientFlag::CloseAfterReply, true);
+    }
+
+    /// Whether the client wants the reply of the command that has just run, error or not. To be
+    /// asked once after each command.
+    pub fn takes_reply(&mut self) -> bool {
+        let (takes, next) = match self.reply_mode {
+            ReplyMode::On => (true, ReplyMode::On),
+            ReplyMode::Off => (false, ReplyMode::Off),
+            ReplyMode::SkipTwo => (false, ReplyMode::SkipOne),
+            ReplyMode::SkipOne => (false, ReplyMode::On),
+        };
+        self.reply_mode = next;
+        takes
+    }
+
+    /// As if the client had just arrived (`RESET`). On the text port it still is on the text port.
+    pub fn reset(&mut self, acl: &Acl) {
+        self.select(0);
+        if self.dialect != Dialect::Text {
+            self.speak(Dialect::Resp2);
+        }
+        self.authenticated = acl.default_is_open();
+        self.reply_mode = ReplyMode::On;
+        self.client.set_flag(ClientFlag::NoEvict, false);
+        self.client.set_flag(ClientFlag::NoTouch, false);
+        self.client.change_details(|details| {
+            details.name.clear();
+            details.user = DEFAULT_USER.to_owned();
+        });
     }
 }

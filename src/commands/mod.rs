@@ -20,6 +20,7 @@ pub mod syntax;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::instance::clients::Transport;
 use crate::keyspace::tx::{ReadTx, WriteTx};
 use crate::keyspace::{Keys, Origin};
 use crate::protocol::Reply;
@@ -192,6 +193,12 @@ pub fn all_found() -> &'static [&'static Found] {
     &BY_ID
 }
 
+/// The name of a command as `CLIENT LIST` shows it; `number` is its id and 1, 0 is none.
+pub fn name_of(number: u32) -> &'static str {
+    let found = (number as usize).checked_sub(1).and_then(|id| all_found().get(id));
+    found.map_or("NULL", |found| &found.name)
+}
+
 /// Every command, in the order of the families.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
     FAMILIES.iter().flat_map(|family| family.iter())
@@ -238,31 +245,49 @@ fn unknown(words: &[Bytes]) -> Error {
     Error::UnknownCommand { name, args }
 }
 
-/// Runs one command for a client, and counts it.
+/// Runs one command for a client, and counts it. What stands in its way is looked for in the order
+/// Redis does.
 ///
 /// # Errors
-/// What the client is to be told; and [`Error::NeedsDisk`] when `session.tier` is
-/// [`crate::storage::ReadTier::Memory`]: nothing has happened then, run it again in the other tier.
+/// What the client is to be told; [`Error::NeedsDisk`] when `session.tier` is
+/// [`crate::storage::ReadTier::Memory`]: nothing has happened then, run it again in the other tier;
+/// and [`Error::Paused`]: nothing has happened either, run it again later.
 pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     let instance = context.instance;
     let (found, name_words) = find(words).inspect_err(|error| observe::unknown(instance, error))?;
+    context.session.client.set_last_command(found.id as u32 + 1);
     if let Err(error) = admit(context, found, words) {
         observe::rejected(instance, found, &error);
         return Err(error);
     }
+    check_pause(context, found.entry.spec.flags)?;
     let stopwatch = Stopwatch::start();
     let result = (found.entry.run)(context, &mut Args::new(words, name_words, &found.name));
     observe::called(context, found, words, stopwatch, &result);
+    if !matches!(result, Err(Error::NeedsDisk)) {
+        context.session.client.count_command();
+    }
     result
 }
 
 /// Whether the client may run the command with so many words.
 fn admit(context: &Context, found: &Found, words: &[Bytes]) -> Result<()> {
-    if !found.entry.spec.arity.allows(words.len()) {
+    let spec = &found.entry.spec;
+    if !spec.arity.allows(words.len()) {
         return Err(Error::Arity(found.name.clone()));
     }
-    if !context.session.authenticated && !found.entry.spec.flags.has(Flags::NO_AUTH) {
+    if !spec.flags.has(Flags::NO_AUTH) && context.session.must_authenticate(&context.instance.acl) {
         return Err(Error::NoAuth);
     }
     Ok(())
+}
+
+fn check_pause(context: &Context, flags: Flags) -> Result<()> {
+    let writes = flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
+    match context.instance.clients.paused_until(writes, context.instance.keyspace.clock()) {
+        Some(until_ms) if context.session.client.address.transport != Transport::Embedded => {
+            Err(Error::Paused { until_ms })
+        }
+        _ => Ok(()),
+    }
 }

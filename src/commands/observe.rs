@@ -74,8 +74,8 @@ fn slow(context: &Context, found: &Found, words: &[Bytes], duration_us: u64) {
             at_s,
             duration_us,
             words: without_secrets(&found.name, words),
-            client: String::new(),
-            client_name: String::new(),
+            client: context.session.client.address.peer.clone(),
+            client_name: context.session.client.details().name,
         });
     }
 }

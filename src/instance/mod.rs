@@ -1,5 +1,7 @@
 //! What a running database has one of.
 
+pub mod acl;
+pub mod clients;
 pub mod histogram;
 pub mod latency;
 pub mod slowlog;
@@ -22,6 +24,8 @@ const LATENCY_TRACKING: bool = true;
 /// One running database.
 pub struct Instance {
     pub keyspace: Keyspace,
+    pub acl: acl::Acl,
+    pub clients: clients::Clients,
     pub stats: Arc<Stats>,
     pub slowlog: Slowlog,
     pub latency: Latency,
@@ -35,6 +39,8 @@ impl Instance {
         keyspace.observe(stats.clone());
         let instance = Instance {
             keyspace,
+            acl: acl::Acl::new(&settings.requirepass),
+            clients: clients::Clients::default(),
             stats,
             slowlog: Slowlog::new(-1, 0),
             latency: Latency::default(),

@@ -63,10 +63,15 @@ impl ReplyBuffer {
         self.len == 0
     }
 
-    /// Bytes of memory the buffer takes, those of large values included, shared though they are.
-    pub fn memory_bytes(&self) -> usize {
-        let pieces: usize = self.large.iter().map(|large| large.bytes.len()).sum();
-        self.small.capacity() + self.large.capacity() * size_of::<Large>() + pieces
+    /// Bytes of memory for small replies.
+    pub fn buffer_bytes(&self) -> usize {
+        self.small.capacity()
+    }
+
+    /// Large values that wait to be sent: how many, and how long in all, shared though they are.
+    /// O(n).
+    pub fn pieces(&self) -> (usize, usize) {
+        (self.large.len(), self.large.iter().map(|large| large.bytes.len()).sum())
     }
 
     /// Appends a reply. [`Reply::Silence`] appends nothing.
