@@ -1,3 +1,5 @@
 //! What the Redis types mean: functions over transactions. No command names, no replies.
 
+pub mod key;
 pub mod string;
+pub mod walk;

@@ -85,6 +85,21 @@ fn same(a: u8, b: u8, case: Case) -> bool {
     a == b || (case == Case::Ignored && a.eq_ignore_ascii_case(&b))
 }
 
+/// What every text begins with that matches the pattern with regard to case.
+pub fn literal_prefix(pattern: &[u8]) -> Vec<u8> {
+    let mut prefix = Vec::new();
+    let mut rest = pattern;
+    loop {
+        match rest {
+            [] | [b'*' | b'?' | b'[', ..] => return prefix,
+            [b'\\', byte, after @ ..] | [byte, after @ ..] => {
+                prefix.push(*byte);
+                rest = after;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +150,23 @@ mod tests {
         assert!(!matches(pattern.as_bytes(), "a".repeat(5000).as_bytes(), Case::Sensitive));
     }
 
+    #[test]
+    fn prefixes_end_before_the_first_wildcard() {
+        for (pattern, prefix) in
+            [("user:*", "user:"), ("a\\*b?", "a*b"), ("[a]", ""), ("abc", "abc"), ("a\\", "a\\")]
+        {
+            assert_eq!(literal_prefix(pattern.as_bytes()), prefix.as_bytes());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn matching_texts_begin_with_the_prefix(pattern in r"[ab*?\[\]\\^-]{0,8}", text in r"[ab\[\]-]{0,6}") {
+            if matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive) {
+                prop_assert!(text.as_bytes().starts_with(&literal_prefix(pattern.as_bytes())));
+            }
+        }
+
         #[test]
         fn never_panics(pattern: Vec<u8>, text: Vec<u8>) {
             let _ = matches(&pattern, &text, Case::Sensitive);

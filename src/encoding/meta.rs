@@ -132,6 +132,42 @@ impl Meta {
     }
 }
 
+/// As much of a header as a walk over many keys looks at; reads it without touching the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub kind: Kind,
+    /// When the key dies, ms since the Unix epoch.
+    pub expire_at_ms: Option<u64>,
+}
+
+impl Head {
+    /// Reads the front of the bytes on disk.
+    ///
+    /// # Errors
+    /// As [`Meta::decode`].
+    pub fn decode(bytes: &[u8]) -> DecodeResult<Head> {
+        const BAD: DecodeError = DecodeError { what: "header" };
+        let mut rest = bytes;
+        let [kind, flags] = *rest.split_off(..2).and_then(<[u8]>::first_chunk).ok_or(BAD)?;
+        if flags & !flag::KNOWN != 0 {
+            return Err(BAD);
+        }
+        let kind = Kind::from_number(kind)?;
+        if flags & flag::EXPIRES == 0 {
+            return Ok(Head { kind, expire_at_ms: None });
+        }
+        rest.split_off(..CREATED_BYTES).ok_or(BAD)?;
+        varint::take(&mut rest)?;
+        varint::take(&mut rest)?;
+        Ok(Head { kind, expire_at_ms: Some(varint::take(&mut rest)?) })
+    }
+
+    /// Whether the key is dead at `now_ms`.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        self.expire_at_ms.is_some_and(|deadline| deadline <= now_ms)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +222,14 @@ mod tests {
         }
 
         #[test]
+        fn the_head_is_the_front_of_it(meta in any_meta()) {
+            let expected = Head { kind: meta.kind, expire_at_ms: meta.expire_at_ms };
+            prop_assert_eq!(Head::decode(&meta.encode()).unwrap(), expected);
+        }
+
+        #[test]
         fn never_panics(bytes: Vec<u8>) {
+            let _ = Head::decode(&bytes);
             let _ = Meta::decode(&bytes.into());
         }
 

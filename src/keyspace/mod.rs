@@ -1,5 +1,6 @@
 //! The one door to the data: lock the keys, run, commit, tell the observers, unlock.
 
+pub mod cursors;
 pub mod event;
 pub mod expiry;
 mod locks;
@@ -88,6 +89,7 @@ pub struct Keyspace {
     expiry: expiry::Schedule,
     lookups: Lookups,
     has_garbage: AtomicBool,
+    cursors: cursors::Cursors,
 }
 
 impl Keyspace {
@@ -116,6 +118,7 @@ impl Keyspace {
             expiry: expiry::Schedule::default(),
             lookups: Lookups::default(),
             has_garbage: AtomicBool::new(true),
+            cursors: cursors::Cursors::new(opened),
         };
         Ok(keyspace)
     }
@@ -138,6 +141,11 @@ impl Keyspace {
     /// The engine below, for flushing, checkpoints and statistics. Data goes through transactions.
     pub fn engine(&self) -> &dyn Engine {
         self.engine.as_ref()
+    }
+
+    /// Where the `SCAN`s that are under way go on.
+    pub fn cursors(&self) -> &cursors::Cursors {
+        &self.cursors
     }
 
     /// How many logical databases there are.

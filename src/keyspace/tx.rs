@@ -310,9 +310,7 @@ impl<'a> WriteTx<'a> {
     /// deletes the members of the value that was there before, unless it is the same one.
     pub fn put(&mut self, slot: &mut Slot, mut meta: Meta, event: Event) {
         let now_ms = self.view.now_ms;
-        let old = slot.meta.take();
-        meta.updated_at_ms = now_ms;
-        match &old {
+        match &slot.meta {
             Some(old) => {
                 meta.created_at_ms = old.created_at_ms.min(now_ms);
                 meta.revision = old.revision.saturating_add(1);
@@ -322,6 +320,20 @@ impl<'a> WriteTx<'a> {
                 meta.revision = 1;
             }
         }
+        self.store(slot, meta, event);
+    }
+
+    /// As [`WriteTx::put`] for a value that comes from another key and brings its history along:
+    /// when it came to be, and how often it was written.
+    pub fn attach(&mut self, slot: &mut Slot, mut meta: Meta, event: Event) {
+        meta.created_at_ms = meta.created_at_ms.min(self.view.now_ms);
+        meta.revision = meta.revision.saturating_add(1);
+        self.store(slot, meta, event);
+    }
+
+    fn store(&mut self, slot: &mut Slot, mut meta: Meta, event: Event) {
+        meta.updated_at_ms = self.view.now_ms;
+        let old = slot.meta.take();
         let outside = old.as_ref().and_then(|old| old.outside);
         if outside.map(|outside| outside.version) != meta.outside.map(|outside| outside.version) {
             self.delete_members(slot.namespace, outside);
@@ -343,7 +355,7 @@ impl<'a> WriteTx<'a> {
         self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
     }
 
-    /// Takes a key's header out and leaves the members where they are, for a [`WriteTx::put`] of
+    /// Takes a key's header out and leaves the members where they are, for a [`WriteTx::attach`] of
     /// the same header under another name in the same database (`RENAME`). O(1).
     pub fn detach(&mut self, slot: &mut Slot, event: Event) -> Option<Meta> {
         let old = self.remove(slot)?;

@@ -1,0 +1,156 @@
+//! Values under other names and in other databases.
+
+use crate::commands::args::Args;
+use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
+use crate::commands::{Command, WriteCommand};
+use crate::data_types::key::{self, Existing};
+use crate::error::{Error, Result};
+use crate::keyspace::tx::WriteTx;
+use crate::keyspace::{DbIndex, Keys};
+use crate::protocol::Reply;
+use bytes::Bytes;
+use smallvec::smallvec;
+
+const FROM: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
+
+/// The number of another database, as far as it can be told without knowing how many there are.
+fn other_database(args: &mut Args) -> Result<DbIndex> {
+    let number = args.integer()?;
+    i32::try_from(number).map_err(|_| {
+        Error::text("ERR value is out of range, value must between -2147483648 and 2147483647")
+    })?;
+    DbIndex::try_from(number).map_err(|_| Error::DbOutOfRange)
+}
+
+/// `RENAME`.
+pub struct Rename {
+    pub from: Bytes,
+    pub to: Bytes,
+}
+
+impl Command for Rename {
+    const SPEC: Spec = Spec::new("RENAME", Group::Generic, Arity::Exactly(3))
+        .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::UPDATE))])
+        .syntax("key newkey")
+        .doc("1.0.0", "O(1)", "Renames a key, replacing the one that has the name.");
+    type Output = Reply;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        Ok(Rename { from: args.bytes()?, to: args.bytes()? })
+    }
+}
+
+impl WriteCommand for Rename {
+    fn keys(&self) -> Keys<'_> {
+        Keys::many([&self.from, &self.to])
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
+        key::rename(tx, &self.from, &self.to, Existing::Replace).map(|_| Reply::Ok)
+    }
+}
+
+/// `RENAMENX`.
+pub struct RenameNx {
+    pub from: Bytes,
+    pub to: Bytes,
+}
+
+impl Command for RenameNx {
+    const SPEC: Spec = Spec::new("RENAMENX", Group::Generic, Arity::Exactly(3))
+        .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::INSERT))])
+        .flags(Flags::FAST)
+        .syntax("key newkey")
+        .doc("1.0.0", "O(1)", "Renames a key if no other has the name.");
+    type Output = bool;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        Ok(RenameNx { from: args.bytes()?, to: args.bytes()? })
+    }
+}
+
+impl WriteCommand for RenameNx {
+    fn keys(&self) -> Keys<'_> {
+        Keys::many([&self.from, &self.to])
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
+        key::rename(tx, &self.from, &self.to, Existing::Keep)
+    }
+}
+
+/// `COPY`.
+pub struct Copy {
+    pub from: Bytes,
+    pub to: Bytes,
+    /// The database to copy to; none: the same.
+    pub db: Option<DbIndex>,
+    pub existing: Existing,
+}
+
+impl Command for Copy {
+    const SPEC: Spec = Spec::new("COPY", Group::Generic, Arity::AtLeast(3))
+        .keys(&[
+            KeySpec::at(1, KeyFlags::RO.and(KeyFlags::ACCESS)),
+            KeySpec::at(2, KeyFlags::OW.and(KeyFlags::UPDATE)),
+        ])
+        .flags(Flags::DENYOOM)
+        .syntax("source destination [DB destination-db] [REPLACE]")
+        .doc("6.2.0", "O(N) where N is the stored size of the value", "Copies a value to another key.");
+    type Output = bool;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        let (from, to) = (args.bytes()?, args.bytes()?);
+        let (mut db, mut existing) = (None, Existing::Keep);
+        while !args.is_empty() {
+            if args.take("REPLACE") {
+                existing = Existing::Replace;
+            } else if args.remaining() > 1 && args.take("DB") {
+                db = Some(other_database(args)?);
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        Ok(Copy { from, to, db, existing })
+    }
+}
+
+impl WriteCommand for Copy {
+    fn keys(&self) -> Keys<'_> {
+        Keys::Some(smallvec![(None, &self.from[..]), (self.db, &self.to[..])])
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
+        let db = self.db.unwrap_or_else(|| tx.db());
+        key::copy(tx, &self.from, (db, &self.to), self.existing)
+    }
+}
+
+/// `MOVE`.
+pub struct Move {
+    pub key: Bytes,
+    pub db: DbIndex,
+}
+
+impl Command for Move {
+    const SPEC: Spec = Spec::new("MOVE", Group::Generic, Arity::Exactly(3))
+        .keys(&[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE))])
+        .flags(Flags::FAST)
+        .syntax("key db")
+        .doc("1.0.0", "O(N) where N is the stored size of the value", "Moves a key to another database.");
+    type Output = bool;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        Ok(Move { key: args.bytes()?, db: other_database(args)? })
+    }
+}
+
+impl WriteCommand for Move {
+    fn keys(&self) -> Keys<'_> {
+        Keys::Some(smallvec![(None, &self.key[..]), (Some(self.db), &self.key[..])])
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
+        key::move_to(tx, &self.key, self.db)
+    }
+}

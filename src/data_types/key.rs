@@ -1,0 +1,216 @@
+//! What can be done to a key whatever its type: deadlines, other names, copies.
+
+use crate::encoding::keys;
+use crate::encoding::meta::{Meta, Outside};
+use crate::encoding::numbers::Kind;
+use crate::encoding::text;
+use crate::error::{Error, Result};
+use crate::keyspace::DbIndex;
+use crate::keyspace::event::Event;
+use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
+use crate::storage::{Direction, Scan, ScanRange, Space};
+use bytes::Bytes;
+
+/// The spaces where members of values lie.
+const MEMBER_SPACES: [Space; 3] = [Space::Data, Space::Index, Space::Blob];
+
+/// The longest string that Redis keeps together with its object.
+const EMBEDDED_BYTES: usize = 44;
+
+/// When a deadline is only to be set on a condition on the one that is there. A key that lives for
+/// ever counts as having an infinite one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Only if there is none.
+    pub none: bool,
+    /// Only if there is one.
+    pub some: bool,
+    /// Only if the new one is later.
+    pub later: bool,
+    /// Only if the new one is earlier.
+    pub earlier: bool,
+}
+
+impl Condition {
+    fn allows(self, current: Option<u64>, new: i64) -> bool {
+        let current = current.map(|deadline| i64::try_from(deadline).unwrap_or(i64::MAX));
+        !(self.none && current.is_some()
+            || self.some && current.is_none()
+            || self.later && current.is_none_or(|current| new <= current)
+            || self.earlier && current.is_some_and(|current| new >= current))
+    }
+}
+
+/// Sets when a key dies, ms since the Unix epoch; deletes it if that time has come. Returns whether
+/// the key is there and the condition held. O(1).
+pub fn expire_at(tx: &mut WriteTx, key: &Bytes, deadline_ms: i64, condition: Condition) -> Result<bool> {
+    let mut slot = tx.slot(key)?;
+    let Some(meta) = slot.meta().cloned() else { return Ok(false) };
+    if !condition.allows(meta.expire_at_ms, deadline_ms) {
+        return Ok(false);
+    }
+    match u64::try_from(deadline_ms) {
+        Ok(deadline_ms) if deadline_ms > tx.now_ms() => {
+            tx.put(&mut slot, Meta { expire_at_ms: Some(deadline_ms), ..meta }, Event::EXPIRE);
+        }
+        _ => tx.delete(&mut slot, Event::DEL),
+    }
+    Ok(true)
+}
+
+/// Lets a key live for ever. Returns whether it had a deadline. O(1).
+pub fn persist(tx: &mut WriteTx, key: &Bytes) -> Result<bool> {
+    let mut slot = tx.slot(key)?;
+    let Some(meta) = slot.meta().filter(|meta| meta.expire_at_ms.is_some()).cloned() else {
+        return Ok(false);
+    };
+    tx.put(&mut slot, Meta { expire_at_ms: None, ..meta }, Event::PERSIST);
+    Ok(true)
+}
+
+/// What to do with a value that is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    Replace,
+    Keep,
+}
+
+/// Gives a value another name; its members stay where they are. Returns whether the value now has
+/// the name and had not before. O(1).
+///
+/// # Errors
+/// [`Error::NoSuchKey`].
+pub fn rename(tx: &mut WriteTx, from: &Bytes, to: &Bytes, existing: Existing) -> Result<bool> {
+    let mut source = tx.slot(from)?;
+    if source.meta().is_none() {
+        return Err(Error::NoSuchKey);
+    }
+    if from == to {
+        return Ok(false);
+    }
+    let mut target = tx.slot(to)?;
+    if target.meta().is_some() && existing == Existing::Keep {
+        return Ok(false);
+    }
+    let Some(meta) = tx.detach(&mut source, Event::RENAME_FROM) else { return Err(Error::NoSuchKey) };
+    tx.attach(&mut target, meta, Event::RENAME_TO);
+    Ok(true)
+}
+
+/// Copies a value, deadline included, to another name or database. Returns whether it was there to
+/// be copied, and nothing was in the way. O(stored size).
+///
+/// # Errors
+/// When source and target are the same; [`Error::DbOutOfRange`].
+pub fn copy(tx: &mut WriteTx, from: &Bytes, target: (DbIndex, &Bytes), existing: Existing) -> Result<bool> {
+    let (target_db, to) = target;
+    check_distinct(tx, from, target)?;
+    let source = tx.slot(from)?;
+    let Some(meta) = source.meta().cloned() else { return Ok(false) };
+    let mut target = slot_in(tx, target_db, to)?;
+    if target.meta().is_some() && existing == Existing::Keep {
+        return Ok(false);
+    }
+    let (meta, members) = duplicate(tx, &source, meta, &target)?;
+    tx.put(&mut target, meta, Event::COPY_TO);
+    write_members(tx, members);
+    Ok(true)
+}
+
+/// Moves a value to another database under the same name. Returns whether it was there, and nothing
+/// was in the way. O(stored size).
+///
+/// # Errors
+/// When it is the same database; [`Error::DbOutOfRange`].
+pub fn move_to(tx: &mut WriteTx, key: &Bytes, db: DbIndex) -> Result<bool> {
+    check_distinct(tx, key, (db, key))?;
+    let mut source = tx.slot(key)?;
+    let Some(meta) = source.meta().cloned() else { return Ok(false) };
+    let mut target = slot_in(tx, db, key)?;
+    if target.meta().is_some() {
+        return Ok(false);
+    }
+    let (meta, members) = duplicate(tx, &source, meta, &target)?;
+    tx.delete(&mut source, Event::MOVE_FROM);
+    tx.attach(&mut target, meta, Event::MOVE_TO);
+    write_members(tx, members);
+    Ok(true)
+}
+
+fn check_distinct(tx: &ReadTx, from: &Bytes, (db, to): (DbIndex, &Bytes)) -> Result<()> {
+    tx.keyspace().check_db(db)?;
+    if tx.db() == db && from == to {
+        return Err(Error::text("ERR source and destination objects are the same"));
+    }
+    Ok(())
+}
+
+/// A key of another database; the transaction's own stays selected.
+fn slot_in(tx: &mut WriteTx, db: DbIndex, key: &Bytes) -> Result<Slot> {
+    let own = tx.db();
+    tx.select(db)?;
+    let slot = tx.slot(key);
+    tx.select(own)?;
+    slot
+}
+
+type Members = Vec<(Space, Vec<u8>, Bytes)>;
+
+/// The same value for another key: its header, and its members under a version of their own. What a
+/// member's key says after the version means the same under any version.
+fn duplicate(tx: &WriteTx, source: &Slot, meta: Meta, target: &Slot) -> Result<(Meta, Members)> {
+    let Some(Outside { version, len }) = meta.outside else { return Ok((meta, Vec::new())) };
+    let outside = Outside { version: tx.new_version(), len };
+    let from = keys::members(source.namespace(), version);
+    let to = keys::members(target.namespace(), outside.version);
+    let mut members = Vec::new();
+    for space in MEMBER_SPACES {
+        let mut scan = tx.scan(space, &ScanRange::prefix(&from), Direction::Forward)?;
+        while let Some((key, value)) = scan.next()? {
+            members.push((space, [&to, &key[from.len()..]].concat(), Bytes::copy_from_slice(value)));
+        }
+    }
+    Ok((Meta { outside: Some(outside), ..meta }, members))
+}
+
+fn write_members(tx: &mut WriteTx, members: Members) {
+    for (space, key, value) in members {
+        tx.write(space, &key, Some(value));
+    }
+}
+
+/// How Redis would keep the value, as `OBJECT ENCODING` names it.
+pub fn encoding(meta: &Meta) -> &'static str {
+    match meta.kind {
+        Kind::String if meta.outside.is_some() || meta.raw => "raw",
+        Kind::String if text::parse_i64(&meta.inline).is_some() => "int",
+        Kind::String if meta.inline.len() <= EMBEDDED_BYTES => "embstr",
+        Kind::String => "raw",
+        Kind::List => "quicklist",
+        Kind::Hash | Kind::Set => "hashtable",
+        Kind::SortedSet => "skiplist",
+        Kind::Stream => "stream",
+        Kind::Json => "json",
+        Kind::Array => "array",
+    }
+}
+
+/// Bytes that a key and its value take in storage, before compression: keys and values of every
+/// record, indexes included. O(stored size).
+pub fn stored_bytes(tx: &ReadTx, key: &[u8], meta: &Meta) -> Result<u64> {
+    let mut bytes = keys::meta(tx.namespace(), key).len() + meta.encode().len();
+    if let Some(deadline_ms) = meta.expire_at_ms {
+        bytes += keys::expiry(tx.namespace(), deadline_ms, key).len();
+    }
+    let mut bytes = bytes as u64;
+    if let Some(Outside { version, .. }) = meta.outside {
+        let members = ScanRange::prefix(&keys::members(tx.namespace(), version));
+        for space in MEMBER_SPACES {
+            let mut scan = tx.scan(space, &members, Direction::Forward)?;
+            while let Some((key, value)) = scan.next()? {
+                bytes += (key.len() + value.len()) as u64;
+            }
+        }
+    }
+    Ok(bytes)
+}
