@@ -47,6 +47,10 @@ pub enum Error {
     NotPositive,
     #[error("ERR index out of range")]
     IndexOutOfRange,
+    #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
+    StringTooLong,
+    #[error("ERR increment or decrement would overflow")]
+    IncrementOverflow,
     #[error("ERR invalid expire time in '{0}' command")]
     InvalidExpire(String),
     #[error("ERR wrong number of arguments for '{0}' command")]

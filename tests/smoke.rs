@@ -10,7 +10,7 @@ fn set_get_del() {
         client.call(&words)
     };
     assert_eq!(call("SET a b").unwrap(), Reply::Ok);
-    assert_eq!(call("get a").unwrap(), Reply::Chunks(vec![Bytes::from("b")]));
+    assert_eq!(call("get a").unwrap(), Reply::Bulk(Bytes::from("b")));
     assert_eq!(call("del a b").unwrap(), Reply::Integer(1));
     assert_eq!(call("get a").unwrap(), Reply::Null);
     assert_eq!(call("get").unwrap_err().to_string(), "ERR wrong number of arguments for 'get' command");

@@ -4,6 +4,7 @@
 pub mod databases;
 pub mod glob;
 pub mod keys;
+pub mod long_double;
 pub mod meta;
 pub mod numbers;
 pub mod text;

@@ -168,7 +168,19 @@ fn format_map(pairs: &[(Reply, Reply)], prefix: &str, out: &mut String) {
             out.pop();
         }
         out.push_str(" => ");
+        if is_nested(value) {
+            *out += &format!("\n{deeper}");
+        }
         format(value, &deeper, out);
+    }
+}
+
+/// Whether a value in a map begins on a line of its own.
+fn is_nested(value: &Reply) -> bool {
+    match value {
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => !items.is_empty(),
+        Reply::Map(pairs) => !pairs.is_empty(),
+        _ => false,
     }
 }
 

@@ -1,0 +1,246 @@
+//! The 80-bit floating point number that Redis calculates `INCRBYFLOAT` in (C's `long double` on
+//! x86), calculated in software so that every machine gives the same answer.
+
+use rustc_apfloat::ieee::{Double, X87DoubleExtended};
+use rustc_apfloat::{Float, FloatConvert, Round, Status};
+use std::cmp::Ordering;
+
+/// No text of a number is longer, by Redis' rule.
+const MAX_TEXT_BYTES: usize = 5 * 1024;
+
+/// Decimal places of [`LongDouble::to_text`].
+const PLACES: u32 = 17;
+
+/// Exponents beyond this overflow or vanish, whatever the digits before them.
+const MAX_DECIMAL_EXPONENT: i64 = 20_000;
+
+/// An 80-bit number; never a NaN.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct LongDouble(X87DoubleExtended);
+
+impl LongDouble {
+    pub const ZERO: LongDouble = LongDouble(X87DoubleExtended::ZERO);
+
+    /// The largest finite number.
+    pub fn max() -> LongDouble {
+        LongDouble(X87DoubleExtended::largest())
+    }
+
+    /// The number that `text` denotes, by C's rules and Redis' exceptions: decimal or hexadecimal,
+    /// or an infinity by name; no blanks, nothing after the number, no NaN, nothing too large, and
+    /// nothing so small that it would become zero.
+    pub fn parse(text: &[u8]) -> Option<LongDouble> {
+        if text.is_empty() || text.len() >= MAX_TEXT_BYTES {
+            return None;
+        }
+        let text = std::str::from_utf8(text).ok()?;
+        let (negative, magnitude) = match text.as_bytes()[0] {
+            b'-' => (true, &text[1..]),
+            b'+' => (false, &text[1..]),
+            _ => (false, text),
+        };
+        let named = ["inf", "infinity"].iter().any(|name| magnitude.eq_ignore_ascii_case(name));
+        let number = if named {
+            X87DoubleExtended::INFINITY
+        } else {
+            let text = canonical(magnitude)?;
+            let parsed = X87DoubleExtended::from_str_r(&text, Round::NearestTiesToEven).ok()?;
+            let vanished = parsed.status.contains(Status::UNDERFLOW) && parsed.value.is_zero();
+            if parsed.value.is_nan() || parsed.value.is_infinite() || vanished {
+                return None;
+            }
+            parsed.value
+        };
+        Some(LongDouble(if negative { -number } else { number }))
+    }
+
+    /// The sum, rounded; none if there is none (∞ − ∞).
+    pub fn checked_add(self, other: LongDouble) -> Option<LongDouble> {
+        let sum = (self.0 + other.0).value;
+        (!sum.is_nan()).then_some(LongDouble(sum))
+    }
+
+    /// The difference, rounded; none if there is none (∞ − ∞).
+    pub fn checked_sub(self, other: LongDouble) -> Option<LongDouble> {
+        let difference = (self.0 - other.0).value;
+        (!difference.is_nan()).then_some(LongDouble(difference))
+    }
+
+    /// The negative of the number.
+    pub fn negated(self) -> LongDouble {
+        LongDouble(-self.0)
+    }
+
+    pub fn is_infinite(self) -> bool {
+        self.0.is_infinite()
+    }
+
+    /// The nearest 64-bit number.
+    pub fn to_f64(self) -> f64 {
+        let mut loses_info = false;
+        let double: Double = self.0.convert(&mut loses_info).value;
+        f64::from_bits(double.to_bits() as u64)
+    }
+
+    /// The number as Redis stores it: plain notation, at most 17 decimal places, no zeros at the end.
+    pub fn to_text(self) -> String {
+        if self.is_infinite() {
+            return if self.0.is_negative() { "-inf".into() } else { "inf".into() };
+        }
+        let bits = self.0.to_bits();
+        let significand = bits as u64;
+        let exponent = (bits >> 64) as i32 & 0x7fff;
+        // The number is significand × 2^shift.
+        let shift = exponent.max(1) - 16383 - 63;
+        let digits = match u32::try_from(shift) {
+            Ok(shift) => whole_text(significand, shift),
+            Err(_) => fraction_text(significand, shift.unsigned_abs()),
+        };
+        if self.0.is_negative() && digits != "0" { format!("-{digits}") } else { digits }
+    }
+}
+
+/// The text in the form that the parser below takes: digits on at least one side of the point, an
+/// exponent within bounds, and a binary exponent after hexadecimal digits.
+fn canonical(text: &str) -> Option<String> {
+    let hexadecimal = text.len() > 2 && text.as_bytes()[..2].eq_ignore_ascii_case(b"0x");
+    let (body, mark) = if hexadecimal { (&text[2..], ['p', 'P']) } else { (text, ['e', 'E']) };
+    let (mantissa, exponent) = match body.split_once(mark) {
+        Some((mantissa, exponent)) => (mantissa, bounded_exponent(exponent)?),
+        None => (body, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let is_digit = |byte: u8| if hexadecimal { byte.is_ascii_hexdigit() } else { byte.is_ascii_digit() };
+    let well_formed = whole.bytes().chain(fraction.bytes()).all(is_digit);
+    if !well_formed || whole.len() + fraction.len() == 0 {
+        return None;
+    }
+    let (prefix, mark) = if hexadecimal { ("0x", 'p') } else { ("", 'e') };
+    Some(format!("{prefix}0{whole}.{fraction}0{mark}{exponent}"))
+}
+
+fn bounded_exponent(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let limit = MAX_DECIMAL_EXPONENT * 4;
+    let exponent = digits.bytes().fold(0, |sum: i64, digit| (sum * 10 + i64::from(digit - b'0')).min(limit));
+    Some(if negative { -exponent } else { exponent })
+}
+
+/// `significand` × 2^`shift` in decimal digits.
+fn whole_text(significand: u64, shift: u32) -> String {
+    const BASE: u64 = 1_000_000_000;
+    if shift <= 64 {
+        return (u128::from(significand) << shift).to_string();
+    }
+    // Limbs of 32 bits, the lowest first.
+    let mut limbs = vec![0u32; shift as usize / 32];
+    let top = u128::from(significand) << (shift % 32);
+    limbs.extend([top as u32, (top >> 32) as u32, (top >> 64) as u32]);
+    let mut groups = Vec::new();
+    while limbs.iter().any(|limb| *limb != 0) {
+        let mut rest = 0;
+        for limb in limbs.iter_mut().rev() {
+            let part = rest << 32 | u64::from(*limb);
+            *limb = (part / BASE) as u32;
+            rest = part % BASE;
+        }
+        groups.push(rest);
+        while limbs.last() == Some(&0) {
+            limbs.pop();
+        }
+    }
+    let mut text = groups.pop().unwrap_or(0).to_string();
+    for group in groups.iter().rev() {
+        text += &format!("{group:09}");
+    }
+    text
+}
+
+/// `significand` ÷ 2^`shift`, rounded to [`PLACES`] decimal places, ties to even.
+fn fraction_text(significand: u64, shift: u32) -> String {
+    let scale = 10u128.pow(PLACES);
+    // Below 2^121: nothing is lost.
+    let scaled = u128::from(significand) * scale;
+    let rounded = if shift >= 127 {
+        0
+    } else {
+        let (quotient, rest) = (scaled >> shift, scaled & ((1 << shift) - 1));
+        let up = match rest.cmp(&(1 << (shift - 1))) {
+            Ordering::Less => false,
+            Ordering::Equal => quotient % 2 == 1,
+            Ordering::Greater => true,
+        };
+        quotient + u128::from(up)
+    };
+    let text = format!("{}.{:017}", rounded / scale, rounded % scale);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sum(a: &str, b: &str) -> String {
+        let [a, b] = [a, b].map(|text| LongDouble::parse(text.as_bytes()).unwrap());
+        a.checked_add(b).unwrap().to_text()
+    }
+
+    #[test]
+    fn sums_are_those_of_redis() {
+        assert_eq!(sum("10.50", "0.1"), "10.6");
+        assert_eq!(sum("5.0e3", "2.0e2"), "5200");
+        assert_eq!(sum("0.1", "0.2"), "0.3");
+        assert_eq!(sum("3.0", "1.000000000000000005"), "4.00000000000000001");
+        assert_eq!(sum("1", "-1"), "0");
+        assert_eq!(sum("-0.000000000000000001", "0"), "0");
+        assert_eq!(sum("0x10", ".5"), "16.5");
+        assert_eq!(sum("1e30", "0"), "1000000000000000000000000000000");
+    }
+
+    #[test]
+    fn what_is_a_number_and_what_is_not() {
+        for bad in [
+            "", " 1", "1 ", "abc", "nan", "-nan", "1e", "1e5000", "1e-6000", ".", "0x", "--1", "1.2.3",
+            "1_0", "0x1.8e5p", "é",
+        ] {
+            assert_eq!(LongDouble::parse(bad.as_bytes()), None, "{bad:?}");
+        }
+        for good in
+            ["+1", "1.", ".1", "-.1e+3", "inf", "-INF", "+Infinity", "0e99999999", "0x1p3", "0X.8", "1e4932"]
+        {
+            assert!(LongDouble::parse(good.as_bytes()).is_some(), "{good:?}");
+        }
+        let long = [b'1'; MAX_TEXT_BYTES];
+        assert_eq!(LongDouble::parse(&long), None);
+    }
+
+    proptest! {
+        #[test]
+        fn doubles_survive(number in any::<f64>().prop_filter("no NaN", |number| !number.is_nan())) {
+            let long = LongDouble::parse(format!("{number:e}").as_bytes()).unwrap();
+            prop_assert_eq!(long.to_f64().to_bits(), number.to_bits());
+        }
+
+        #[test]
+        fn text_is_exact_where_a_double_is(numerator in -(1i64 << 52)..1 << 52) {
+            let number = numerator as f64 / 65536.0;
+            let text = LongDouble::parse(format!("{number:.20}").as_bytes()).unwrap().to_text();
+            let expected = format!("{number:.17}");
+            let expected = expected.trim_end_matches('0').trim_end_matches('.');
+            prop_assert_eq!(text, if expected == "-0" { "0" } else { expected });
+        }
+
+        #[test]
+        fn never_panics(text in "[-+0-9a-fxpeinty. ]{0,24}") {
+            let _ = LongDouble::parse(text.as_bytes()).map(LongDouble::to_text);
+        }
+    }
+}
