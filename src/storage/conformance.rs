@@ -334,4 +334,76 @@ mod rocks {
         }
         assert!(errors > 0);
     }
+
+    /// A file system of its own, unmounted when dropped.
+    struct SmallDisk(tempfile::TempDir);
+
+    impl SmallDisk {
+        /// None where this process may not mount.
+        fn mount(megabytes: u32) -> Option<SmallDisk> {
+            let disk = SmallDisk(tempfile::tempdir().unwrap());
+            let size = format!("size={megabytes}m");
+            let mount = std::process::Command::new("mount")
+                .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+                .arg(disk.0.path())
+                .status();
+            mount.is_ok_and(|status| status.success()).then_some(disk)
+        }
+    }
+
+    impl Drop for SmallDisk {
+        fn drop(&mut self) {
+            let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+        }
+    }
+
+    #[test]
+    fn a_full_disk_undoes_the_group_and_heals_when_there_is_room() {
+        let Some(disk) = SmallDisk::mount(48) else {
+            return eprintln!("skipped: mounting a small disk takes root");
+        };
+        let filler = disk.0.path().join("filler");
+        std::fs::write(&filler, vec![0; 24 << 20]).unwrap();
+        let directory = disk.0.path().join("data");
+        let engine = open(&directory);
+        let value = |number: u32| number.to_be_bytes().repeat(16 << 8);
+        let mut kept = 0u32;
+        let error = loop {
+            put(&engine, Space::Meta, &kept.to_be_bytes(), &value(kept));
+            let additions = vec![(b"count".to_vec(), 1)];
+            engine.commit(Batch { additions, ..Batch::default() }).unwrap();
+            match engine.flush() {
+                Ok(_) => kept += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, StorageError::NoSpace(_)), "{error:?}");
+        assert!(kept > 100, "{kept}");
+        assert_eq!(engine.undone(), 1);
+        let check = |engine: &RocksEngine, kept: u32| {
+            assert_eq!(engine.counter(b"count").unwrap(), i64::from(kept));
+            for number in 0..kept {
+                let stored = get(engine, Space::Meta, &number.to_be_bytes());
+                assert_eq!(stored.as_deref(), Some(&value(number)[..]), "{number} of {kept}");
+            }
+            assert_eq!(get(engine, Space::Meta, &kept.to_be_bytes()), None);
+        };
+        check(&engine, kept);
+        std::fs::remove_file(filler).unwrap();
+        let mut tries = 0;
+        loop {
+            put(&engine, Space::Meta, &kept.to_be_bytes(), &value(kept));
+            let additions = vec![(b"count".to_vec(), 1)];
+            engine.commit(Batch { additions, ..Batch::default() }).unwrap();
+            match engine.flush() {
+                Ok(_) => break,
+                Err(error) => assert!(tries < 300, "writes did not resume: {error}"),
+            }
+            tries += 1;
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        check(&engine, kept + 1);
+        drop(engine);
+        check(&open(&directory), kept + 1);
+    }
 }
