@@ -69,14 +69,14 @@ fn whole_commands(criterion: &mut Criterion) {
     for target in targets() {
         let Ok(db) = Db::over(target.engine, Settings::default()) else { continue };
         let instance = db.instance().clone();
-        let mut session = db.connect().session;
+        let mut connection = db.connect();
         let mut random = fastrand::Rng::with_seed(2);
         let mut run = |name: &'static str, words: &mut dyn FnMut() -> Vec<Bytes>| {
             group.throughput(Throughput::Elements(25));
             group.bench_function(BenchmarkId::new(target.name, name), |bencher| {
                 bencher.iter(|| {
                     for _ in 0..25 {
-                        let mut context = Context { instance: &instance, session: &mut session };
+                        let mut context = Context { instance: &instance, session: &mut connection.session };
                         let _ = black_box(commands::execute(&mut context, &words()));
                     }
                     let _ = black_box(instance.keyspace.engine().flush());

@@ -3,6 +3,7 @@
 use crate::clock::{Clock, SystemClock};
 use crate::commands::{self, Context};
 use crate::config::Settings;
+use crate::config::values::EngineKind;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::ClientAddress;
@@ -27,6 +28,36 @@ impl Db {
     /// When the settings make no sense.
     pub fn in_memory(settings: Settings) -> Result<Db> {
         Db::over(Box::new(MemoryEngine::new()), settings)
+    }
+
+    /// The database that `settings.dir` names, on the engine that `settings.engine` names; created
+    /// if it is not there.
+    ///
+    /// # Errors
+    /// When another process has it open, its format is newer, or it cannot be read.
+    pub fn open(settings: Settings) -> Result<Db> {
+        Db::open_with_clock(settings, Arc::new(SystemClock))
+    }
+
+    /// As [`Db::open`], with keys that age by `clock`.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_with_clock(settings: Settings, clock: Arc<dyn Clock>) -> Result<Db> {
+        let engine: Box<dyn Engine> = match settings.engine {
+            EngineKind::Memory => Box::new(MemoryEngine::new()),
+            #[cfg(feature = "rocksdb")]
+            EngineKind::RocksDb => {
+                let options = rocksdb_options(&settings);
+                Box::new(crate::storage::rocksdb::RocksEngine::open(
+                    &std::path::Path::new(&settings.dir).join("db"),
+                    &options,
+                )?)
+            }
+            #[cfg(not(feature = "rocksdb"))]
+            EngineKind::RocksDb => return Err(Error::text("ERR this DiskDB was built without RocksDB")),
+        };
+        Db::over_with_clock(engine, settings, clock)
     }
 
     /// A database over an engine.
@@ -88,5 +119,58 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.session.close(&self.instance);
+    }
+}
+
+/// How the directives steer RocksDB.
+#[cfg(feature = "rocksdb")]
+fn rocksdb_options(settings: &Settings) -> crate::storage::rocksdb::RocksOptions {
+    use crate::config::values::Compression as Named;
+    use crate::storage::rocksdb::{Compression, RocksOptions};
+    let compression = |named| match named {
+        Named::None => Compression::None,
+        Named::Lz4 => Compression::Lz4,
+        Named::Lz4Hc => Compression::Lz4hc,
+        Named::Zstd => Compression::Zstd,
+    };
+    let budget = settings.cache_size;
+    let values = if settings.value_cache_size > 0 { settings.value_cache_size } else { budget / 2 };
+    let blocks = match settings.rocksdb_block_cache_size {
+        0 => budget.saturating_sub(values).max(1 << 20),
+        size => size,
+    };
+    let jobs = match settings.rocksdb_max_background_jobs {
+        0 => std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2) as u32),
+        jobs => jobs,
+    };
+    RocksOptions {
+        value_cache_bytes: values as usize,
+        block_cache_bytes: blocks as usize,
+        write_buffer_bytes: settings.rocksdb_write_buffer_size as usize,
+        max_write_buffers: settings.rocksdb_max_write_buffer_number as i32,
+        memtable_filter: settings.rocksdb_memtable_filter,
+        block_bytes: settings.rocksdb_block_size as usize,
+        bloom_bits: settings.rocksdb_bloom_bits,
+        cache_index_and_filter_blocks: settings.rocksdb_cache_index_and_filter_blocks,
+        compression: compression(settings.rocksdb_compression),
+        bottommost_compression: compression(settings.rocksdb_bottommost_compression),
+        level0_compaction_files: settings.rocksdb_level0_file_num_compaction_trigger as i32,
+        level0_slowdown_files: settings.rocksdb_level0_slowdown_writes_trigger as i32,
+        level0_stop_files: settings.rocksdb_level0_stop_writes_trigger as i32,
+        max_background_jobs: jobs as i32,
+        max_subcompactions: settings.rocksdb_max_subcompactions,
+        target_file_bytes: settings.rocksdb_target_file_size_base,
+        max_bytes_for_level_base: settings.rocksdb_max_bytes_for_level_base,
+        min_blob_bytes: settings.rocksdb_min_blob_size,
+        blob_file_bytes: settings.rocksdb_blob_file_size,
+        direct_io: settings.rocksdb_direct_io,
+        max_wal_bytes: settings.rocksdb_max_total_wal_size,
+        max_open_files: settings.rocksdb_max_open_files,
+        bytes_per_sync: settings.rocksdb_bytes_per_sync,
+        wal_bytes_per_sync: settings.rocksdb_wal_bytes_per_sync,
+        compaction_readahead_bytes: settings.rocksdb_compaction_readahead_size as usize,
+        rate_limit_bytes: settings.rocksdb_rate_limit as i64,
+        stats_dump_period_s: settings.rocksdb_stats_dump_period,
+        log_files: settings.rocksdb_keep_log_file_num as usize,
     }
 }

@@ -26,9 +26,9 @@ use common::resp::RespClient;
 use diskdb::api::{Connection, Db};
 use diskdb::clock::ManualClock;
 use diskdb::config::Settings;
+use diskdb::config::values::EngineKind;
 use diskdb::protocol::Reply;
 use diskdb::session::Dialect;
-use diskdb::storage::memory::MemoryEngine;
 use regex::bytes::RegexBuilder;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,10 +38,22 @@ use std::time::Duration;
 /// Where the clock of a fresh database stands, ms since the Unix epoch.
 const START_MS: u64 = 1_750_000_000_000;
 
-/// A fresh database on every engine there is.
-fn engines(clock: &Arc<ManualClock>) -> Vec<(&'static str, Db)> {
-    let over = |engine| Db::over_with_clock(engine, Settings::default(), clock.clone()).unwrap();
-    vec![("memory", over(Box::new(MemoryEngine::new())))]
+/// Every engine there is.
+const ENGINES: &[EngineKind] = &[
+    EngineKind::Memory,
+    #[cfg(feature = "rocksdb")]
+    EngineKind::RocksDb,
+];
+
+/// The clock of a fresh database.
+fn fresh_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at_ms(START_MS))
+}
+
+/// A fresh database on an engine; if it is one on disk, in `directory`.
+fn open(engine: EngineKind, directory: &Path, clock: &Arc<ManualClock>) -> Db {
+    let dir = directory.display().to_string();
+    Db::open_with_clock(Settings { engine, dir, ..Settings::default() }, clock.clone()).unwrap()
 }
 
 /// One thing a transcript does.
@@ -250,15 +262,12 @@ fn all_transcripts() {
         let outcomes = match (&judge_address, &version) {
             (Some(address), Some(version)) => vec![judge(&name, &steps, address, version)],
             _ => {
-                let count = engines(&Arc::default()).len();
-                let fresh = || Arc::new(ManualClock::at_ms(START_MS));
-                (0..count)
-                    .map(|number| {
-                        let clock = fresh();
-                        let (engine, db) = engines(&clock).swap_remove(number);
-                        run(&format!("[{engine}] {name}"), &steps, &db, &clock)
-                    })
-                    .collect()
+                let on = |engine: &EngineKind| {
+                    let (clock, directory) = (fresh_clock(), tempfile::tempdir().unwrap());
+                    let db = open(*engine, directory.path(), &clock);
+                    run(&format!("[{engine:?}] {name}"), &steps, &db, &clock)
+                };
+                ENGINES.iter().map(on).collect()
             }
         };
         for outcome in outcomes {
@@ -280,8 +289,8 @@ fn all_transcripts() {
 fn the_runner_finds_fault() {
     let text = "> SET a 1\nOK\n\n> GET a\n\"2\"\n\n> GET a\n/\"\\d\"/\n\n#! pattern\n> NOPE\n.error. ERR .*\n\n\
                 > PING\nPONG\nPONG\n";
-    let clock = Arc::new(ManualClock::at_ms(START_MS));
-    let (_, db) = engines(&clock).swap_remove(0);
+    let clock = fresh_clock();
+    let db = open(EngineKind::Memory, Path::new("."), &clock);
     let outcome = run("self", &parse(text).unwrap(), &db, &clock);
     assert_eq!(outcome.agreed, 3);
     assert_eq!(outcome.disagreements.len(), 2);

@@ -56,7 +56,7 @@ choices! {
     /// The engine that keeps the data.
     EngineKind { RocksDb = "rocksdb", Memory = "memory" }
     /// How blocks are compressed.
-    Compression { None = "none", Snappy = "snappy", Lz4 = "lz4", Lz4Hc = "lz4hc", Zstd = "zstd" }
+    Compression { None = "none", Lz4 = "lz4", Lz4Hc = "lz4hc", Zstd = "zstd" }
     /// Whether TLS clients must show a certificate.
     TlsAuthClients { No = "no", Yes = "yes", Optional = "optional" }
     /// From where a class of dangerous commands is accepted.

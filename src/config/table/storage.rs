@@ -67,7 +67,7 @@ section "RocksDB" {
     rocksdb_bloom_bits: u32 = 10, integer(0, 32), [];
     /// Whether indexes and filters of files count into the block cache.
     rocksdb_cache_index_and_filter_blocks: bool = true, Bool, [];
-    /// How the upper levels are compressed: `none`, `snappy`, `lz4`, `lz4hc` or `zstd`.
+    /// How the upper levels are compressed: `none`, `lz4`, `lz4hc` or `zstd`.
     rocksdb_compression: Compression = Compression::Lz4, Choice(Compression::NAMES), [];
     /// How the bottom level, where most data is, is compressed.
     rocksdb_bottommost_compression: Compression = Compression::Zstd, Choice(Compression::NAMES), [];
@@ -85,9 +85,9 @@ section "RocksDB" {
     rocksdb_target_file_size_base: u64 = 64 << 20, memory(1 << 20, 16 << 30), [];
     /// The size of level 1; each further level is ten times as large.
     rocksdb_max_bytes_for_level_base: u64 = 256 << 20, memory(1 << 20, 1 << 40), [];
-    /// Values from this size on are kept in blob files, which compaction does not copy; 0 keeps all
-    /// values in the tree.
-    rocksdb_min_blob_size: u64 = 64 << 10, memory(0, 1 << 30), [];
+    /// Chunks of large values from this size on are kept in blob files, which compaction does not
+    /// copy; 0 keeps all values in the tree.
+    rocksdb_min_blob_size: u64 = 8 << 10, memory(0, 1 << 30), [];
     /// The size of a blob file.
     rocksdb_blob_file_size: u64 = 256 << 20, memory(1 << 20, 16 << 30), [];
     /// Whether files are read and written past the kernel's page cache.

@@ -17,28 +17,43 @@ pub struct RocksOptions {
     pub write_buffer_bytes: usize,
     /// Memtables per space, the active one included.
     pub max_write_buffers: i32,
+    /// Whether absent keys are answered without walking the memtable.
+    pub memtable_filter: bool,
     pub block_bytes: usize,
     /// Bits of bloom filter per key; 0 for none.
-    pub bloom_bits: f64,
+    pub bloom_bits: u32,
+    /// Whether indexes and filters count against the block cache's budget.
+    pub cache_index_and_filter_blocks: bool,
     /// Compression of the upper levels.
     pub compression: Compression,
     /// Compression of the last level, where most of the data is.
     pub bottommost_compression: Compression,
-    /// Files in level 0 at which writes are slowed down, and stopped.
+    /// Files in level 0 at which a compaction starts, writes are slowed down, and stopped.
+    pub level0_compaction_files: i32,
     pub level0_slowdown_files: i32,
     pub level0_stop_files: i32,
     pub max_background_jobs: i32,
-    /// Values from this size on lie in blob files; 0 for never.
-    pub min_blob_bytes: u64,
-    /// Reads and compactions go around the page cache.
-    pub direct_io: bool,
-    pub max_open_files: i32,
-    /// The log is at most about this long; it is what a start replays.
-    pub max_wal_bytes: u64,
+    pub max_subcompactions: u32,
     pub target_file_bytes: u64,
     pub max_bytes_for_level_base: u64,
+    /// Chunks of large values from this size on lie in blob files; 0 for never.
+    pub min_blob_bytes: u64,
+    pub blob_file_bytes: u64,
+    /// Reads and compactions go around the page cache.
+    pub direct_io: bool,
+    /// The log is at most about this long; it is what a start replays.
+    pub max_wal_bytes: u64,
+    pub max_open_files: i32,
     /// Background writes reach the disk in steps of this size, not in one burst.
     pub bytes_per_sync: u64,
+    pub wal_bytes_per_sync: u64,
+    pub compaction_readahead_bytes: usize,
+    /// Bytes a second that flushes and compactions may write; 0 for no limit.
+    pub rate_limit_bytes: i64,
+    /// Seconds between two reports in RocksDB's own log; 0 for none.
+    pub stats_dump_period_s: u32,
+    /// How many of RocksDB's own log files are kept.
+    pub log_files: usize,
 }
 
 /// How blocks are compressed.
@@ -46,6 +61,7 @@ pub struct RocksOptions {
 pub enum Compression {
     None,
     Lz4,
+    Lz4hc,
     Zstd,
 }
 
@@ -54,6 +70,7 @@ impl Compression {
         match self {
             Compression::None => DBCompressionType::None,
             Compression::Lz4 => DBCompressionType::Lz4,
+            Compression::Lz4hc => DBCompressionType::Lz4hc,
             Compression::Zstd => DBCompressionType::Zstd,
         }
     }
@@ -62,24 +79,34 @@ impl Compression {
 impl Default for RocksOptions {
     fn default() -> RocksOptions {
         RocksOptions {
-            value_cache_bytes: 192 << 20,
-            block_cache_bytes: 64 << 20,
+            value_cache_bytes: 128 << 20,
+            block_cache_bytes: 128 << 20,
             write_buffer_bytes: 8 << 20,
-            max_write_buffers: 4,
-            block_bytes: 8 << 10,
-            bloom_bits: 10.0,
+            max_write_buffers: 6,
+            memtable_filter: true,
+            block_bytes: 4 << 10,
+            bloom_bits: 10,
+            cache_index_and_filter_blocks: true,
             compression: Compression::Lz4,
             bottommost_compression: Compression::Zstd,
+            level0_compaction_files: 4,
             level0_slowdown_files: 40,
             level0_stop_files: 60,
             max_background_jobs: 2,
-            min_blob_bytes: 4 << 10,
-            direct_io: false,
-            max_open_files: 1000,
-            max_wal_bytes: 128 << 20,
+            max_subcompactions: 1,
             target_file_bytes: 64 << 20,
             max_bytes_for_level_base: 256 << 20,
+            min_blob_bytes: 8 << 10,
+            blob_file_bytes: 256 << 20,
+            direct_io: false,
+            max_wal_bytes: 256 << 20,
+            max_open_files: -1,
             bytes_per_sync: 1 << 20,
+            wal_bytes_per_sync: 1 << 20,
+            compaction_readahead_bytes: 2 << 20,
+            rate_limit_bytes: 0,
+            stats_dump_period_s: 600,
+            log_files: 10,
         }
     }
 }
@@ -99,16 +126,21 @@ impl RocksOptions {
         options.set_max_open_files(self.max_open_files);
         options.set_max_total_wal_size(self.max_wal_bytes);
         options.set_bytes_per_sync(self.bytes_per_sync);
-        options.set_wal_bytes_per_sync(self.bytes_per_sync);
+        options.set_wal_bytes_per_sync(self.wal_bytes_per_sync);
+        options.set_max_subcompactions(self.max_subcompactions);
+        options.set_compaction_readahead_size(self.compaction_readahead_bytes);
+        if self.rate_limit_bytes > 0 {
+            options.set_ratelimiter(self.rate_limit_bytes, 100_000, 10);
+        }
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         // All writes come from `flush`, one after the other.
         options.set_allow_concurrent_memtable_write(false);
         options.set_enable_write_thread_adaptive_yield(false);
         options.set_use_direct_reads(self.direct_io);
         options.set_use_direct_io_for_flush_and_compaction(self.direct_io);
-        options.set_keep_log_file_num(4);
+        options.set_keep_log_file_num(self.log_files);
         options.set_log_level(LogLevel::Warn);
-        options.set_stats_dump_period_sec(0);
+        options.set_stats_dump_period_sec(self.stats_dump_period_s);
         options.set_stats_persist_period_sec(0);
         options
     }
@@ -120,17 +152,20 @@ impl RocksOptions {
         options.set_level_compaction_dynamic_level_bytes(true);
         options.set_target_file_size_base(self.target_file_bytes);
         options.set_max_bytes_for_level_base(self.max_bytes_for_level_base);
+        options.set_level_zero_file_num_compaction_trigger(self.level0_compaction_files);
         options.set_level_zero_slowdown_writes_trigger(self.level0_slowdown_files);
         options.set_level_zero_stop_writes_trigger(self.level0_stop_files);
         options.set_compression_type(self.compression.rocksdb());
         options.set_bottommost_compression_type(self.bottommost_compression.rocksdb());
-        // Absent keys are answered without walking the skiplist.
-        options.set_memtable_prefix_bloom_ratio(0.1);
-        options.set_memtable_whole_key_filtering(true);
+        if self.memtable_filter {
+            options.set_memtable_prefix_bloom_ratio(0.1);
+            options.set_memtable_whole_key_filtering(true);
+        }
         options.set_block_based_table_factory(&self.table(cache));
         if space == Space::Blob && self.min_blob_bytes > 0 {
             options.set_enable_blob_files(true);
             options.set_min_blob_size(self.min_blob_bytes);
+            options.set_blob_file_size(self.blob_file_bytes);
             options.set_blob_compression_type(self.bottommost_compression.rocksdb());
             options.set_enable_blob_gc(true);
         }
@@ -141,14 +176,13 @@ impl RocksOptions {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(cache);
         table.set_block_size(self.block_bytes);
-        table.set_format_version(6);
+        table.set_format_version(6); // smaller, faster filters and a checksum of each file's context
         table.set_index_type(BlockBasedIndexType::BinarySearch);
-        // Filters and indexes count against the one budget.
-        table.set_cache_index_and_filter_blocks(true);
+        table.set_cache_index_and_filter_blocks(self.cache_index_and_filter_blocks);
         table.set_cache_index_and_filter_blocks_with_high_priority(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-        if self.bloom_bits > 0.0 {
-            table.set_bloom_filter(self.bloom_bits, false);
+        if self.bloom_bits > 0 {
+            table.set_bloom_filter(self.bloom_bits.into(), false);
         }
         table
     }
