@@ -9,6 +9,7 @@ use diskdb::config::Settings;
 use diskdb::storage::memory::MemoryEngine;
 use diskdb::storage::{Batch, Engine, ReadTier, Space};
 use std::hint::black_box;
+use std::path::Path;
 
 const KEYS: u32 = 1_000_000;
 
@@ -20,18 +21,20 @@ struct Target {
 }
 
 fn targets() -> Vec<Target> {
-    let directory = || tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
-    let mut targets =
-        vec![Target { name: "memory", engine: Box::new(MemoryEngine::new()), _directory: directory() }];
-    #[cfg(feature = "rocksdb")]
-    {
-        use diskdb::storage::rocksdb::{RocksEngine, RocksOptions};
-        let directory = directory();
-        let engine = RocksEngine::open(directory.path(), &RocksOptions::default())
-            .unwrap_or_else(|error| panic!("{error}"));
-        targets.push(Target { name: "rocksdb", engine: Box::new(engine), _directory: directory });
-    }
-    targets
+    vec![
+        target("memory", |_| Box::new(MemoryEngine::new())),
+        #[cfg(feature = "rocksdb")]
+        target("rocksdb", |directory| {
+            use diskdb::storage::rocksdb::{RocksEngine, RocksOptions};
+            let engine = RocksEngine::open(directory, &RocksOptions::default());
+            Box::new(engine.unwrap_or_else(|error| panic!("{error}")))
+        }),
+    ]
+}
+
+fn target(name: &'static str, open: impl Fn(&Path) -> Box<dyn Engine>) -> Target {
+    let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    Target { name, engine: open(directory.path()), _directory: directory }
 }
 
 fn key(random: &mut fastrand::Rng) -> Vec<u8> {
