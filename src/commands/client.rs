@@ -1,5 +1,0 @@
-//! The client commands.
-
-use super::Entry;
-
-pub static COMMANDS: &[Entry] = &[];

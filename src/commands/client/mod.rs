@@ -1,0 +1,172 @@
+//! `CLIENT` and its subcommands: what clients tell of themselves, and what they do to each other.
+
+mod control;
+mod identity;
+mod kill;
+mod list;
+
+use super::args::Args;
+use super::help;
+use super::spec::{Arity, Categories, Flags, Group, Spec};
+use super::{Command, Context, Entry, SessionCommand};
+use crate::error::{Error, Result};
+use crate::instance::clients::{Client, ClientFlag};
+use crate::protocol::Reply;
+
+pub static COMMANDS: &[Entry] = &[Entry::container(
+    Spec::new("CLIENT", Group::Connection, Arity::AtLeast(2)).without(Categories::CONNECTION).doc(
+        "2.4.0",
+        "Depends on subcommand.",
+        "A container for client connection commands.",
+    ),
+    &[
+        Entry::session::<identity::GetName>(),
+        Entry::session::<Help>(),
+        Entry::session::<identity::Id>(),
+        Entry::session::<list::Info>(),
+        Entry::session::<kill::Kill>(),
+        Entry::session::<list::List>(),
+        Entry::session::<control::NoEvict>(),
+        Entry::session::<control::NoTouch>(),
+        Entry::session::<control::Pause>(),
+        Entry::session::<control::ReplySwitch>(),
+        Entry::session::<identity::SetInfo>(),
+        Entry::session::<identity::SetName>(),
+        Entry::session::<control::Unblock>(),
+        Entry::session::<control::Unpause>(),
+    ],
+)];
+
+/// A subcommand that concerns nobody but the client itself.
+const fn spec(name: &'static str, arity: Arity) -> Spec {
+    Spec::new(name, Group::Connection, arity).flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))
+}
+
+/// A subcommand about other clients.
+const fn admin(name: &'static str, arity: Arity) -> Spec {
+    spec(name, arity).flags(Flags::ADMIN)
+}
+
+/// A name that can be shown among others on a line: printable ASCII without blanks.
+pub(super) fn printable(name: &[u8]) -> Option<String> {
+    let is_fine = name.iter().all(u8::is_ascii_graphic);
+    is_fine.then(|| String::from_utf8_lossy(name).into_owned())
+}
+
+/// The types that clients are limited, listed and killed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientType {
+    Normal,
+    Master,
+    Replica,
+    PubSub,
+}
+
+impl ClientType {
+    fn parse(args: &mut Args) -> Result<ClientType> {
+        let name = args.bytes()?;
+        let names = [
+            ("normal", ClientType::Normal),
+            ("slave", ClientType::Replica),
+            ("replica", ClientType::Replica),
+            ("pubsub", ClientType::PubSub),
+            ("master", ClientType::Master),
+        ];
+        let found = names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        found.map(|(_, kind)| *kind).ok_or_else(|| {
+            Error::err(format_args!("Unknown client type '{}'", String::from_utf8_lossy(&name)))
+        })
+    }
+
+    fn of(client: &Client) -> ClientType {
+        if client.has_flag(ClientFlag::Replica) && !client.has_flag(ClientFlag::Monitor) {
+            ClientType::Replica
+        } else if client.has_flag(ClientFlag::PubSub) {
+            ClientType::PubSub
+        } else {
+            ClientType::Normal
+        }
+    }
+}
+
+/// The word `ON` or `OFF`.
+fn on_off(args: &mut Args) -> Result<bool> {
+    if args.take("ON") {
+        Ok(true)
+    } else if args.take("OFF") {
+        Ok(false)
+    } else {
+        Err(Error::Syntax)
+    }
+}
+
+pub struct Help;
+
+impl Command for Help {
+    const SPEC: Spec = Spec::new("CLIENT|HELP", Group::Connection, Arity::Exactly(2))
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .doc("5.0.0", "O(1)", "Returns helpful text about the different subcommands.");
+    type Output = Reply;
+
+    fn parse(_: &mut Args) -> Result<Self> {
+        Ok(Help)
+    }
+}
+
+impl SessionCommand for Help {
+    fn run(self, _: &mut Context<'_>) -> Result<Reply> {
+        Ok(help::reply(
+            "CLIENT",
+            &[
+                "GETNAME",
+                "    Return the name of the current connection.",
+                "ID",
+                "    Return the ID of the current connection.",
+                "INFO",
+                "    Return information about the current client connection.",
+                "KILL <ip:port>",
+                "    Kill connection made from <ip:port>.",
+                "KILL <option> <value> [<option> <value> [...]]",
+                "    Kill connections. Options are:",
+                "    * ADDR (<ip:port>|<unixsocket>:0)",
+                "      Kill connections made from the specified address",
+                "    * LADDR (<ip:port>|<unixsocket>:0)",
+                "      Kill connections made to specified local address",
+                "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+                "      Kill connections by type.",
+                "    * USER <username>",
+                "      Kill connections authenticated by <username>.",
+                "    * SKIPME (YES|NO)",
+                "      Skip killing current connection (default: yes).",
+                "    * ID <client-id>",
+                "      Kill connections by client id.",
+                "    * MAXAGE <maxage>",
+                "      Kill connections older than the specified age.",
+                "LIST [options ...]",
+                "    Return information about client connections. Options:",
+                "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+                "      Return clients of specified type.",
+                "    * ID <client-id> [<client-id> [...]]",
+                "      Return clients of specified ids.",
+                "UNPAUSE",
+                "    Stop the current client pause, resuming traffic.",
+                "PAUSE <timeout> [WRITE|ALL]",
+                "    Suspend all, or just write, clients for <timeout> milliseconds.",
+                "REPLY (ON|OFF|SKIP)",
+                "    Control the replies sent to the current connection.",
+                "SETINFO <option> <value>",
+                "    Set client meta attr. Options are:",
+                "    * LIB-NAME: the client lib name.",
+                "    * LIB-VER: the client lib version.",
+                "SETNAME <name>",
+                "    Assign the name <name> to the current connection.",
+                "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+                "    Unblock the specified blocked client.",
+                "NO-EVICT (ON|OFF)",
+                "    Protect current client connection from eviction.",
+                "NO-TOUCH (ON|OFF)",
+                "    Will not touch LRU/LFU stats when this mode is on.",
+            ],
+        ))
+    }
+}
