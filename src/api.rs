@@ -74,7 +74,9 @@ impl Db {
     /// When the data in it cannot be opened.
     pub fn over_with_clock(engine: Box<dyn Engine>, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db> {
         let keyspace = Keyspace::open(engine, clock, settings.databases)?;
-        Ok(Db { instance: Arc::new(Instance::new(keyspace, settings)) })
+        let instance = Arc::new(Instance::new(keyspace, settings));
+        instance.share();
+        Ok(Db { instance })
     }
 
     /// What the database has one of.

@@ -4,22 +4,24 @@ pub mod acl;
 pub mod clients;
 pub mod histogram;
 pub mod latency;
+pub mod lifecycle;
+pub mod process;
+pub mod saves;
 pub mod slowlog;
 pub mod stats;
 
+use crate::clock::Stopwatch;
 use crate::config::Settings;
 use crate::keyspace::Keyspace;
 use latency::Latency;
 use parking_lot::RwLock;
+use saves::Saves;
 use slowlog::Slowlog;
 use stats::Stats;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, Weak};
 
-const SLOWLOG_LOG_SLOWER_THAN: i64 = 10_000;
-const SLOWLOG_MAX_LEN: u64 = 128;
-const LATENCY_MONITOR_THRESHOLD: u64 = 0;
-const LATENCY_TRACKING: bool = true;
+/// The version of Redis whose commands and replies we have, as clients ask for it.
+pub const REDIS_VERSION: &str = "7.0.15";
 
 /// One running database.
 pub struct Instance {
@@ -29,12 +31,53 @@ pub struct Instance {
     pub stats: Arc<Stats>,
     pub slowlog: Slowlog,
     pub latency: Latency,
+    pub lifecycle: lifecycle::Lifecycle,
+    pub saves: Saves,
+    pub identity: Identity,
     settings: RwLock<Arc<Settings>>,
+    itself: OnceLock<Weak<Instance>>,
+}
+
+/// What tells this run of the server from every other.
+pub struct Identity {
+    /// 40 hexadecimal digits, new with every start.
+    pub run_id: String,
+    /// 40 hexadecimal digits that name the history of the data, for replication.
+    pub replication_id: RwLock<String>,
+    /// Bytes of memory in use at the start.
+    pub startup_memory: u64,
+    started: Stopwatch,
+}
+
+impl Identity {
+    fn new() -> Identity {
+        Identity {
+            run_id: random_id(),
+            replication_id: RwLock::new(random_id()),
+            startup_memory: process::MemoryUse::now().allocated,
+            started: Stopwatch::start(),
+        }
+    }
+
+    /// Seconds since the start.
+    pub fn uptime_s(&self) -> u64 {
+        self.started.elapsed_us() / 1_000_000
+    }
+
+    /// Takes a new replication id, as if the data had got another history.
+    pub fn change_replication_id(&self) {
+        *self.replication_id.write() = random_id();
+    }
+}
+
+fn random_id() -> String {
+    (0..40).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).collect()
 }
 
 impl Instance {
     /// A database over `keyspace`.
     pub fn new(keyspace: Keyspace, settings: Settings) -> Instance {
+        let now_ms = keyspace.clock().now_ms();
         let stats = Arc::new(Stats::default());
         keyspace.observe(stats.clone());
         let instance = Instance {
@@ -44,17 +87,25 @@ impl Instance {
             stats,
             slowlog: Slowlog::new(-1, 0),
             latency: Latency::default(),
+            lifecycle: lifecycle::Lifecycle::default(),
+            saves: Saves::new(now_ms / 1000),
+            identity: Identity::new(),
+            itself: OnceLock::new(),
             settings: RwLock::new(Arc::new(settings)),
         };
         instance.configure_statistics();
         instance
     }
 
-    /// Lets what is measured follow the directives, which are too slow to ask on every command.
-    pub fn configure_statistics(&self) {
-        self.slowlog.configure(SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN);
-        self.latency.configure(LATENCY_MONITOR_THRESHOLD);
-        self.stats.latency_tracking.store(LATENCY_TRACKING, Ordering::Relaxed);
+    /// Lets the instance hand itself to threads of its own.
+    pub fn share(self: &Arc<Self>) {
+        // A second call has nothing new to say.
+        let _ = self.itself.set(Arc::downgrade(self));
+    }
+
+    /// Itself for a thread; none before [`Instance::share`].
+    fn shared(&self) -> Option<Arc<Instance>> {
+        self.itself.get().and_then(Weak::upgrade)
     }
 
     /// The values of all directives as of now.

@@ -23,6 +23,11 @@ impl Counter {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
+    /// Forgets `amount` of what was counted.
+    pub fn subtract(&self, amount: u64) {
+        self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+
     /// How many there were so far.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -84,6 +84,22 @@ impl Keyspace {
         Ok(due)
     }
 
+    /// How long the keys with a deadline have left, ms, as the mean of the `sample` keys that die
+    /// first. Linear in `sample`.
+    pub fn average_ttl_ms(&self, db: DbIndex, sample: usize, tier: ReadTier) -> Result<u64> {
+        let now_ms = self.clock().now_ms();
+        let range = ScanRange::prefix(&self.namespace(db).prefix());
+        let mut scan = self.engine().scan(Space::Expiry, &range, Direction::Forward, tier)?;
+        let (mut sum_ms, mut count) = (0_u128, 0_u128);
+        while count < sample as u128 {
+            let Some((entry, _)) = scan.next()? else { break };
+            let (_, deadline_ms, _) = keys::decode_expiry(entry)?;
+            sum_ms += u128::from(deadline_ms.saturating_sub(now_ms));
+            count += 1;
+        }
+        Ok((sum_ms / count.max(1)) as u64)
+    }
+
     /// Deletes the key if the entry still speaks of it; the entry goes in any case.
     fn expire_entry(&self, db: DbIndex, namespace: Namespace, deadline_ms: u64, key: &Bytes) -> Result<()> {
         let origin = Origin { db, client: 0, tier: ReadTier::Disk };

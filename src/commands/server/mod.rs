@@ -1,13 +1,38 @@
 //! The server family, a file for each theme.
 
+mod database;
+mod info;
 mod latency;
+mod lifecycle;
+mod lolwut;
+mod memory;
+mod module;
+mod saving;
 mod slowlog;
 
 use super::spec::{Arity, Flags, Group, Spec};
 use super::{Command, Context, Entry, SessionCommand, help, observe};
+use crate::error::{Error, Result};
+use crate::storage::ReadTier;
 
-pub static COMMANDS: &[Entry] =
-    &[Entry::container(LATENCY, latency::SUBCOMMANDS), Entry::container(SLOWLOG, slowlog::SUBCOMMANDS)];
+pub static COMMANDS: &[Entry] = &[
+    Entry::session::<saving::BgSave>(),
+    Entry::session::<database::DbSize>(),
+    Entry::session::<database::FlushAll>(),
+    Entry::session::<database::FlushDb>(),
+    Entry::session::<info::Info>(),
+    Entry::session::<saving::LastSave>(),
+    Entry::container(LATENCY, latency::SUBCOMMANDS),
+    Entry::session::<lolwut::Lolwut>(),
+    Entry::container(MEMORY, memory::SUBCOMMANDS),
+    Entry::container(MODULE, module::SUBCOMMANDS),
+    Entry::session::<lifecycle::Role>(),
+    Entry::session::<saving::Save>(),
+    Entry::session::<lifecycle::Shutdown>(),
+    Entry::container(SLOWLOG, slowlog::SUBCOMMANDS),
+    Entry::session::<database::SwapDb>(),
+    Entry::session::<database::Time>(),
+];
 
 const fn container(name: &'static str) -> Spec {
     Spec::new(name, Group::Server, Arity::AtLeast(2))
@@ -15,8 +40,16 @@ const fn container(name: &'static str) -> Spec {
 
 const LATENCY: Spec =
     container("LATENCY").doc("2.8.13", "Depends on subcommand.", "A container for latency diagnostics.");
+const MEMORY: Spec =
+    container("MEMORY").doc("4.0.0", "Depends on subcommand.", "A container for memory diagnostics.");
+const MODULE: Spec = container("MODULE").doc("4.0.0", "Depends on subcommand.", "A container for modules.");
 const SLOWLOG: Spec =
     container("SLOWLOG").doc("2.2.12", "Depends on subcommand.", "A container for the log of slow calls.");
+
+/// Sends a command that would make others wait to where waiting is allowed.
+fn may_wait(context: &Context) -> Result<()> {
+    if context.session.tier == ReadTier::Memory { Err(Error::NeedsDisk) } else { Ok(()) }
+}
 
 const QUERY: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
 const HELP_FLAGS: Flags = Flags::LOADING.and(Flags::STALE);

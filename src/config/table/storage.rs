@@ -36,6 +36,9 @@ section "Durability" {
     /// Snapshots after so many seconds with so many changes. DiskDB does not need them to be
     /// durable; SAVE and BGSAVE make one when asked.
     save: Vec<SavePoint> = Vec::new(), Words("seconds changes, any number of times"), [Runtime, NoEffect];
+    /// How many checkpoints of SAVE and BGSAVE are kept, in the folder `checkpoints` of the data
+    /// directory; the oldest are deleted. 0 keeps all.
+    checkpoints_kept: u32 = 3, integer(0, I32_MAX), [Runtime];
     /// Whether writes are refused after a snapshot failed.
     stop_writes_on_bgsave_error: bool = true, Bool, [Runtime, NoEffect];
     /// Writes are refused, and reads and deletes go on, while the disk has less free space than
