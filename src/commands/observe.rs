@@ -3,6 +3,7 @@
 use super::spec::Flags;
 use super::{Context, Found, all_found};
 use crate::clock::Stopwatch;
+use crate::config::{Flag, directive};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::slowlog::SlowCall;
@@ -99,8 +100,8 @@ pub(super) fn without_secrets(name: &str, words: &[Bytes]) -> Vec<Bytes> {
         }
         "config|set" => {
             let is_secret = |name: &Bytes| {
-                let name = name.to_ascii_lowercase();
-                name.ends_with(b"pass") || matches!(name.as_slice(), b"masterauth" | b"masteruser")
+                let directive = std::str::from_utf8(name).ok().and_then(directive);
+                directive.is_some_and(|directive| directive.is(Flag::Sensitive))
             };
             for (at, name) in words.iter().enumerate().skip(2).step_by(2) {
                 if is_secret(name) {

@@ -3,7 +3,10 @@
 //!
 //! The tables are in `table/`; a directive's name is its field's with `-` for `_`.
 
+pub mod document;
 pub mod kind;
+mod load;
+pub mod rewrite;
 pub mod values;
 pub mod words;
 
@@ -20,6 +23,8 @@ mod table {
 }
 
 use kind::{I32_MAX, I64_MAX, Kind, Kind::*, Value, integer, memory};
+pub use load::{ConfigError, Source};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -38,6 +43,8 @@ pub enum Flag {
     Sensitive,
     /// Accepted for compatibility with Redis; changes nothing.
     NoEffect,
+    /// Each line of a conf file adds to the lines before it.
+    LinesAddUp,
 }
 
 /// What is known of a directive.
@@ -70,17 +77,36 @@ impl Directive {
         (self.lines)(settings, self.kind)
     }
 
-    /// Sets the value.
+    /// Whether the value is the default.
+    pub fn is_default(&self, settings: &Settings) -> bool {
+        static DEFAULTS: LazyLock<Settings> = LazyLock::new(Settings::default);
+        self.text(settings) == self.text(&DEFAULTS)
+    }
+
+    /// Sets the value. A single word is taken for several with blanks between where the directive
+    /// takes several: that is how CONFIG SET writes them.
     ///
     /// # Errors
     /// The reason, in Redis' words; nothing is changed then.
     pub fn assign(&self, settings: &mut Settings, words: &[String]) -> Result<(), String> {
-        if !self.kind.takes_many() && words.len() != 1 {
-            return Err("wrong number of arguments".into());
+        if !self.kind.takes_many() {
+            if words.len() != 1 {
+                return Err("wrong number of arguments".into());
+            }
+            (self.assign)(settings, words, self.kind)?;
+        } else {
+            (self.assign)(settings, &Directive::split_single(words), self.kind)?;
         }
-        (self.assign)(settings, words, self.kind)?;
         settings.settle();
         Ok(())
+    }
+
+    /// The words that a single word with blanks in it stands for.
+    fn split_single(words: &[String]) -> Cow<'_, [String]> {
+        match words {
+            [word] if word.contains(' ') => word.split_whitespace().map(str::to_owned).collect(),
+            _ => words.into(),
+        }
     }
 }
 

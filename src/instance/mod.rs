@@ -7,6 +7,7 @@ pub mod latency;
 pub mod lifecycle;
 pub mod process;
 pub mod saves;
+pub mod settings;
 pub mod slowlog;
 pub mod stats;
 
@@ -16,6 +17,7 @@ use crate::keyspace::Keyspace;
 use latency::Latency;
 use parking_lot::RwLock;
 use saves::Saves;
+use settings::{CurrentSettings, Listener};
 use slowlog::Slowlog;
 use stats::Stats;
 use std::sync::{Arc, OnceLock, Weak};
@@ -34,7 +36,7 @@ pub struct Instance {
     pub lifecycle: lifecycle::Lifecycle,
     pub saves: Saves,
     pub identity: Identity,
-    settings: RwLock<Arc<Settings>>,
+    settings: CurrentSettings,
     itself: OnceLock<Weak<Instance>>,
 }
 
@@ -91,7 +93,7 @@ impl Instance {
             saves: Saves::new(now_ms / 1000),
             identity: Identity::new(),
             itself: OnceLock::new(),
-            settings: RwLock::new(Arc::new(settings)),
+            settings: CurrentSettings::new(settings),
         };
         instance.configure_statistics();
         instance
@@ -110,6 +112,28 @@ impl Instance {
 
     /// The values of all directives as of now.
     pub fn settings(&self) -> Arc<Settings> {
-        self.settings.read().clone()
+        self.settings.get()
+    }
+
+    /// Changes settings, all that `edit` changes or nothing.
+    ///
+    /// # Errors
+    /// The reason why `edit` or a listener refused.
+    pub fn change_settings(
+        &self,
+        edit: impl FnOnce(&mut Settings) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.settings.change(edit, |old, new| {
+            if old.requirepass != new.requirepass {
+                self.acl.set_requirepass(&new.requirepass);
+            }
+            self.configure_statistics();
+        })
+    }
+
+    /// Calls `listener` with the settings before and after every change; a reason that it returns
+    /// refuses the change.
+    pub fn on_settings_change(&self, listener: Listener) {
+        self.settings.listen(listener);
     }
 }

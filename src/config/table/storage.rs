@@ -35,7 +35,7 @@ section "Durability" {
     appendonly: bool = true, Bool, [Runtime, NoEffect];
     /// Snapshots after so many seconds with so many changes. DiskDB does not need them to be
     /// durable; SAVE and BGSAVE make one when asked.
-    save: Vec<SavePoint> = Vec::new(), Words("seconds changes, any number of times"), [Runtime, NoEffect];
+    save: Vec<SavePoint> = Vec::new(), Words("seconds changes, any number of times"), [Runtime, NoEffect, LinesAddUp];
     /// How many checkpoints of SAVE and BGSAVE are kept, in the folder `checkpoints` of the data
     /// directory; the oldest are deleted. 0 keeps all.
     checkpoints_kept: u32 = 3, integer(0, I32_MAX), [Runtime];
