@@ -1,5 +1,0 @@
-//! The bitmap commands.
-
-use super::Entry;
-
-pub static COMMANDS: &[Entry] = &[];
