@@ -225,7 +225,7 @@ mod tests {
     proptest! {
         #[test]
         fn doubles_survive(number in any::<f64>().prop_filter("no NaN", |number| !number.is_nan())) {
-            let long = LongDouble::parse(format!("{number:e}").as_bytes()).unwrap();
+            let long = LongDouble::parse(format!("{number:.40e}").as_bytes()).unwrap();
             prop_assert_eq!(long.to_f64().to_bits(), number.to_bits());
         }
 
