@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::Transport;
 use crate::keyspace::tx::{ReadTx, WriteTx};
-use crate::keyspace::{Keys, Origin};
+use crate::keyspace::{DbIndex, Keys, Origin};
 use crate::protocol::Reply;
 use crate::session::Session;
 use args::Args;
@@ -290,4 +290,14 @@ fn check_pause(context: &Context, flags: Flags) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Reads the headers of a call's keys from wherever they are, so that the next read finds them in
+/// memory. Takes no lock. Returns whether there was anything to read; what goes wrong is left to the
+/// command itself.
+pub fn prefetch(instance: &Instance, db: DbIndex, words: &[Bytes]) -> bool {
+    let Ok((found, _)) = find(words) else { return false };
+    let Ok(keys) = keys::keys_of(found, words) else { return false };
+    let keys = keys.iter().filter_map(|(word, _)| words.get(*word));
+    instance.keyspace.prefetch(db, keys).is_ok_and(|read| read > 0)
 }

@@ -8,7 +8,7 @@ pub mod tx;
 
 use crate::clock::Clock;
 use crate::encoding::databases::Databases;
-use crate::encoding::keys::Namespace;
+use crate::encoding::keys::{self, Namespace};
 use crate::encoding::numbers::{FORMAT_VERSION, system_key};
 use crate::error::{Error, Result};
 use crate::storage::{Batch, Engine, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end};
@@ -157,6 +157,22 @@ impl Keyspace {
     /// [`Error::DbOutOfRange`] when there is no such database.
     pub fn check_db(&self, db: DbIndex) -> Result<()> {
         if db < self.database_count() { Ok(()) } else { Err(Error::DbOutOfRange) }
+    }
+
+    /// Reads the headers of `keys` from wherever they are and forgets them, so that an engine with a
+    /// cache has them in memory afterwards. Takes no lock. Returns how many keys it looked for.
+    ///
+    /// # Errors
+    /// When there is no such database; what the engine reports.
+    pub fn prefetch<'a>(&self, db: DbIndex, keys: impl Iterator<Item = &'a Bytes>) -> Result<usize> {
+        self.check_db(db)?;
+        let namespace = self.namespace(db);
+        let mut read = 0;
+        for key in keys {
+            self.engine.get(Space::Meta, &keys::meta(namespace, key), ReadTier::Disk)?;
+            read += 1;
+        }
+        Ok(read)
     }
 
     /// Runs `f` on a consistent view of `keys`. Dead keys it meets are deleted afterwards.

@@ -1,0 +1,527 @@
+//! One client: reads requests, has them executed, writes the replies.
+//!
+//! A connection is one task of its worker. Its state is shared with the worker's committer, which
+//! writes the replies of a turn (see [`super::turn`]), and with the sweeper; all on one thread.
+
+use super::executor::{self, INTERNAL_ERROR, Outcome};
+use super::options::Options;
+use super::stream::Stream;
+use super::worker::Worker;
+use crate::commands;
+use crate::error::Error;
+use crate::instance::Instance;
+use crate::instance::clients::Client;
+use crate::protocol::{Mark, Reply, ReplyBuffer, RequestParser, Words};
+use crate::session::{Dialect, Session};
+use crate::storage::ReadTier;
+use bytes::BytesMut;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// Room for what a client sends, if it announces nothing larger.
+const READ_BYTES: usize = 16 * 1024;
+/// Commands of one client before the others have their turn.
+const COMMANDS_PER_TURN: usize = 512;
+/// Bytes of replies that are written out before more commands of the same client run.
+const OUTPUT_BYTES_PER_TURN: usize = 1024 * 1024;
+/// When a client has been silent for so long, its empty read buffer goes.
+const IDLE_BEFORE_SHRINKING_S: u64 = 2;
+/// Pieces of replies handed to the system in one call.
+const SLICES: usize = 64;
+
+/// What a client is told when somebody else's flush failed and its own commits went with it.
+static LOST: LazyLock<Error> =
+    LazyLock::new(|| Error::NotWritable("a flush of the log failed and undid the command".into()));
+
+/// A client's connection.
+pub struct Connection {
+    client: Arc<Client>,
+    io: RefCell<Io>,
+    /// The connection waits for the committer.
+    in_turn: Cell<bool>,
+    /// The task waits for the committer and not for the socket.
+    wake_after_turn: Cell<bool>,
+    /// No reply after those that are there; then the connection is closed.
+    closing: Cell<bool>,
+    /// The connection is closed at once, replies or not.
+    killed: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+    /// How long the output has been over the soft limit, as the sweeper counts.
+    over_soft_limit_s: Cell<u32>,
+}
+
+struct Io {
+    stream: Stream,
+    input: BytesMut,
+    parser: RequestParser,
+    output: ReplyBuffer,
+    /// Away while a command runs on the pool.
+    session: Option<Session>,
+    /// A request that a pause holds back.
+    held: Option<Words>,
+    /// Bytes read and written that the server's totals know of.
+    counted: (u64, u64),
+    /// Where the replies begin that no flush covers yet.
+    mark: Option<Mark>,
+    /// How many replies there are since.
+    unflushed_replies: usize,
+    /// How often commits had been undone at that point.
+    undone: u64,
+}
+
+/// Why the execution of what has arrived came to a halt.
+enum Halt {
+    /// No complete request is left.
+    NeedsInput,
+    /// The others' turn, or time to write.
+    Yield,
+    /// The request has to wait for the disk.
+    Disk(Words),
+    /// The request is held back by `CLIENT PAUSE` until then, ms since the Unix epoch.
+    Paused(u64),
+    /// Nothing more is to be done for this client.
+    Close,
+}
+
+impl Connection {
+    /// A client that has just connected.
+    pub fn new(stream: Stream, session: Session) -> Rc<Connection> {
+        let client = session.client.clone();
+        let io = Io {
+            stream,
+            input: BytesMut::new(),
+            parser: RequestParser::new(),
+            output: ReplyBuffer::new(),
+            session: Some(session),
+            held: None,
+            counted: (0, 0),
+            mark: None,
+            unflushed_replies: 0,
+            undone: 0,
+        };
+        Rc::new(Connection {
+            client,
+            io: RefCell::new(io),
+            in_turn: Cell::new(false),
+            wake_after_turn: Cell::new(false),
+            closing: Cell::new(false),
+            killed: Cell::new(false),
+            waker: RefCell::new(None),
+            over_soft_limit_s: Cell::new(0),
+        })
+    }
+
+    /// Serves the client until one of both has enough.
+    pub async fn serve(self: Rc<Self>, worker: Rc<Worker>) {
+        while poll_fn(|cx| self.poll_input(&worker, cx)).await {
+            loop {
+                let halt = self.execute(&worker);
+                self.finish_turn(&worker);
+                match halt {
+                    Halt::NeedsInput => break,
+                    Halt::Yield => {
+                        tokio::task::yield_now().await;
+                        if !poll_fn(|cx| self.poll_drained(cx)).await {
+                            return;
+                        }
+                    }
+                    Halt::Disk(words) => {
+                        self.execute_on_pool(&worker, words).await;
+                        self.finish_turn(&worker);
+                    }
+                    Halt::Paused(until_ms) => self.wait_for_pause(&worker, until_ms).await,
+                    Halt::Close => {
+                        self.closing.set(true);
+                        break;
+                    }
+                }
+            }
+        }
+        self.say_goodbye().await;
+    }
+
+    /// Waits for more from the client. False: it is over.
+    fn poll_input(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<bool> {
+        // Replies first: who does not read them, is not read from.
+        if !std::task::ready!(self.poll_drained_or_in_turn(cx)) {
+            return Poll::Ready(false);
+        }
+        if self.closing.get() {
+            return Poll::Ready(false);
+        }
+        let io = &mut *self.io.borrow_mut();
+        if io.input.capacity() - io.input.len() < READ_BYTES / 4 {
+            io.input.reserve(READ_BYTES);
+        }
+        match std::task::ready!(io.stream.poll_read(cx, &mut io.input)) {
+            Ok(0) => Poll::Ready(false),
+            Ok(bytes) => {
+                self.client.interacted(worker.now_ms());
+                count(&self.client.counters.net_in_bytes, bytes);
+                Poll::Ready(true)
+            }
+            Err(error) => {
+                tracing::debug!(client = self.client.id, "reading from a client failed: {error}");
+                Poll::Ready(false)
+            }
+        }
+    }
+
+    /// As [`Connection::poll_drained`], but replies that wait for the committer may be few and wait.
+    fn poll_drained_or_in_turn(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let few = || self.io.borrow().output.len() < OUTPUT_BYTES_PER_TURN;
+        if self.in_turn.get() && !self.is_killed() && !self.closing.get() && few() {
+            self.register(cx);
+            return Poll::Ready(true);
+        }
+        self.poll_drained(cx)
+    }
+
+    /// Waits until every reply is written. False: that can't be any more.
+    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.register(cx);
+        if self.is_killed() {
+            return Poll::Ready(false);
+        }
+        if self.in_turn.get() {
+            self.wake_after_turn.set(true);
+            return Poll::Pending;
+        }
+        match std::task::ready!(self.io.borrow_mut().poll_write(&self.client, cx)) {
+            Ok(()) => Poll::Ready(true),
+            Err(error) => {
+                tracing::debug!(client = self.client.id, "writing to a client failed: {error}");
+                self.killed.set(true);
+                Poll::Ready(false)
+            }
+        }
+    }
+
+    /// A task's waker stays the same, so once is enough.
+    fn register(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if waker.is_none() {
+            *waker = Some(cx.waker().clone());
+            let waker = cx.waker().clone();
+            self.client.on_wake(move || waker.wake_by_ref());
+        }
+    }
+
+    fn is_killed(&self) -> bool {
+        self.killed.get() || self.client.is_killed()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Closes the connection at once.
+    pub fn kill(&self) {
+        self.killed.set(true);
+        self.wake();
+    }
+
+    /// Closes the connection when what runs is done and its replies are written.
+    pub fn close(&self) {
+        self.closing.set(true);
+        self.wake();
+    }
+
+    /// Executes the complete requests that have arrived.
+    fn execute(&self, worker: &Worker) -> Halt {
+        let io = &mut *self.io.borrow_mut();
+        let instance = &*worker.shared.instance;
+        io.begin(instance);
+        let Some(session) = io.session.as_mut() else { return Halt::Close };
+        worker.refresh();
+        let mut limits = worker.limits();
+        for _ in 0..COMMANDS_PER_TURN {
+            if self.closing.get() || self.is_killed() {
+                return Halt::Close;
+            }
+            if io.output.len() >= OUTPUT_BYTES_PER_TURN {
+                return Halt::Yield;
+            }
+            limits.authenticated = !session.must_authenticate(&instance.acl);
+            let words = match io.held.take() {
+                Some(words) => words,
+                None => match io.parser.next(&mut io.input, &limits) {
+                    Ok(Some(request)) => request.words,
+                    Ok(None) => return Halt::NeedsInput,
+                    Err(error) => {
+                        if error.is_silent() {
+                            self.killed.set(true);
+                        } else {
+                            io.output.write_protocol_error(error, session.dialect);
+                        }
+                        return Halt::Close;
+                    }
+                },
+            };
+            session.tier = ReadTier::Memory;
+            match executor::run(instance, session, &words) {
+                Outcome::Done(Err(Error::NeedsDisk)) => return Halt::Disk(words),
+                Outcome::Done(Err(Error::Paused { until_ms })) => {
+                    io.held = Some(words);
+                    return Halt::Paused(until_ms);
+                }
+                outcome => {
+                    if !push_reply(&mut io.output, session, &mut io.unflushed_replies, outcome) {
+                        return Halt::Close;
+                    }
+                    if worker.is_over_hard_limit(io.output.len()) {
+                        self.cut_for_output(io.output.len());
+                        return Halt::Close;
+                    }
+                }
+            }
+        }
+        Halt::Yield
+    }
+
+    /// Runs a request that needs the disk: its keys' headers are read on the pool and it is tried
+    /// in place again; if that was not enough, it runs on the pool.
+    async fn execute_on_pool(&self, worker: &Worker, words: Words) {
+        let Some(mut session) = self.io.borrow_mut().session.take() else { return };
+        let pool = &worker.shared.pool;
+        let before = worker.shared.instance.keyspace.engine().undone();
+        let instance = worker.shared.instance.clone();
+        let db = session.db;
+        let warmed = pool.run(move || {
+            let warmed = commands::prefetch(&instance, db, &words);
+            (warmed, words)
+        });
+        let Ok((warmed, words)) = warmed.await else { return self.kill() };
+        let retried = if warmed {
+            session.tier = ReadTier::Memory;
+            executor::run(&worker.shared.instance, &mut session, &words)
+        } else {
+            Outcome::Done(Err(Error::NeedsDisk))
+        };
+        let (mut session, outcome) = match retried {
+            Outcome::Done(Err(Error::NeedsDisk)) => {
+                let instance = worker.shared.instance.clone();
+                let ran = pool.run(move || {
+                    session.tier = ReadTier::Disk;
+                    let outcome = executor::run(&instance, &mut session, &words);
+                    (session, outcome)
+                });
+                let Ok(ran) = ran.await else { return self.kill() };
+                ran
+            }
+            outcome => (session, outcome),
+        };
+        let io = &mut *self.io.borrow_mut();
+        io.begin(&worker.shared.instance);
+        io.undone = io.undone.min(before);
+        if !push_reply(&mut io.output, &mut session, &mut io.unflushed_replies, outcome) {
+            self.closing.set(true);
+        }
+        if worker.is_over_hard_limit(io.output.len()) {
+            self.cut_for_output(io.output.len());
+        }
+        io.session = Some(session);
+    }
+
+    /// Writes the replies out, or leaves that to the committer if they must wait for a flush.
+    fn finish_turn(self: &Rc<Self>, worker: &Worker) {
+        if self.in_turn.get() || self.is_killed() {
+            return;
+        }
+        if worker.needs_commit() {
+            self.in_turn.set(true);
+            worker.turn.join(self.clone());
+            return;
+        }
+        let io = &mut *self.io.borrow_mut();
+        if worker.shared.instance.keyspace.engine().undone() != io.undone {
+            io.take_replies_back(&LOST);
+        }
+        io.mark = None;
+        self.publish(io);
+        self.write_some(io);
+    }
+
+    /// The committer has flushed, or failed to.
+    pub fn turn_ended(&self, worker: &Worker, failed: Option<&Error>) {
+        self.in_turn.set(false);
+        let io = &mut *self.io.borrow_mut();
+        if let Some(error) = failed {
+            io.take_replies_back(error);
+        } else if worker.shared.instance.keyspace.engine().undone() != io.undone {
+            io.take_replies_back(&LOST);
+        }
+        io.mark = None;
+        self.write_some(io);
+        if self.wake_after_turn.take() || !io.is_drained() || self.is_killed() {
+            self.wake();
+        }
+    }
+
+    /// Writes what the socket takes. The task goes on where it stops.
+    fn write_some(&self, io: &mut Io) {
+        if io.output.is_empty() || self.is_killed() {
+            return;
+        }
+        if let Poll::Ready(Err(error)) = io.poll_write(&self.client, &mut Context::from_waker(Waker::noop()))
+        {
+            tracing::debug!(client = self.client.id, "writing to a client failed: {error}");
+            self.killed.set(true);
+        }
+    }
+
+    /// Waits until the pause is over, or somebody ends it or the connection.
+    async fn wait_for_pause(&self, worker: &Worker, until_ms: u64) {
+        let instance = &*worker.shared.instance;
+        let time = Duration::from_millis(until_ms.saturating_sub(worker.now_ms()));
+        let mut time = pin!(tokio::time::sleep(time));
+        poll_fn(|cx| {
+            self.register(cx);
+            let goes_on = instance.clients.paused_until(true, instance.keyspace.clock()).is_some();
+            if !goes_on || self.is_killed() || self.closing.get() {
+                return Poll::Ready(());
+            }
+            time.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    /// Looks after the client once a second.
+    pub fn swept(&self, worker: &Worker, options: &Options) {
+        let idle_s = worker.now_ms().saturating_sub(self.client.last_interaction_ms()) / 1000;
+        let io = &mut *self.io.borrow_mut();
+        if idle_s >= IDLE_BEFORE_SHRINKING_S && io.input.is_empty() {
+            io.input = BytesMut::new();
+        }
+        self.publish(io);
+        self.count_traffic(worker, io);
+        let runs = io.session.is_none() || io.held.is_some();
+        if options.idle_timeout_s > 0 && idle_s > u64::from(options.idle_timeout_s) && !runs {
+            tracing::debug!(client = self.client.id, "Closing idle client");
+            return self.kill();
+        }
+        let limit = options.output_limit;
+        let over = limit.soft_bytes > 0 && io.output.len() as u64 > limit.soft_bytes;
+        self.over_soft_limit_s.set(if over { self.over_soft_limit_s.get().saturating_add(1) } else { 0 });
+        if over && u64::from(self.over_soft_limit_s.get()) > limit.soft_seconds {
+            self.cut_for_output(io.output.len());
+        }
+    }
+
+    /// Lets others see what the client uses.
+    fn publish(&self, io: &Io) {
+        let counters = &self.client.counters;
+        let set = |counter: &AtomicUsize, value: usize| counter.store(value, Ordering::Relaxed);
+        set(&counters.query_buffer_bytes, io.input.len());
+        set(&counters.query_buffer_free_bytes, io.input.capacity() - io.input.len());
+        set(&counters.output_bytes, io.output.len());
+        if io.output.len() > counters.output_peak_bytes.load(Ordering::Relaxed) {
+            set(&counters.output_peak_bytes, io.output.len());
+        }
+    }
+
+    /// Adds what was read and written since the last time to the server's totals.
+    fn count_traffic(&self, worker: &Worker, io: &mut Io) {
+        let counters = &self.client.counters;
+        let now =
+            (counters.net_in_bytes.load(Ordering::Relaxed), counters.net_out_bytes.load(Ordering::Relaxed));
+        let stats = &worker.shared.instance.stats;
+        stats.net_input_bytes.add(now.0.wrapping_sub(io.counted.0));
+        stats.net_output_bytes.add(now.1.wrapping_sub(io.counted.1));
+        io.counted = now;
+    }
+
+    /// The client is gone: it is forgotten.
+    pub fn ended(&self, worker: &Worker) {
+        let io = &mut *self.io.borrow_mut();
+        self.count_traffic(worker, io);
+        worker.shared.instance.clients.unregister(self.client.id);
+    }
+
+    fn cut_for_output(&self, bytes: usize) {
+        tracing::warn!(client = self.client.id, bytes, "closed for overcoming of output buffer limits");
+        self.kill();
+    }
+
+    async fn say_goodbye(&self) {
+        if !poll_fn(|cx| self.poll_drained(cx)).await {
+            return;
+        }
+        // Whatever comes of it: the client is gone for us.
+        let _ = poll_fn(|cx| self.io.borrow_mut().stream.poll_close(cx)).await;
+    }
+}
+
+impl Io {
+    /// Notes where the replies of a turn begin.
+    fn begin(&mut self, instance: &Instance) {
+        if self.mark.is_none() {
+            self.mark = Some(self.output.mark());
+            self.unflushed_replies = 0;
+            self.undone = instance.keyspace.engine().undone();
+        }
+    }
+
+    /// Puts `error` in the place of each reply of the turn.
+    fn take_replies_back(&mut self, error: &Error) {
+        let Some(mark) = self.mark.take() else { return };
+        self.output.truncate_to(mark);
+        let dialect = self.session.as_ref().map_or(Dialect::Resp2, |session| session.dialect);
+        let reply = Reply::Error(error.to_string().into());
+        for _ in 0..self.unflushed_replies {
+            self.output.write(&reply, dialect);
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.output.is_empty() && self.stream.is_flushed()
+    }
+
+    fn poll_write(&mut self, client: &Client, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = self.output.io_slices(&mut slices);
+            let written = std::task::ready!(self.stream.poll_write(cx, &slices[..filled]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.output.advance(written);
+            count(&client.counters.net_out_bytes, written);
+        }
+        self.stream.poll_flush(cx)
+    }
+}
+
+/// Adds to a counter that only this thread writes.
+fn count(counter: &AtomicU64, bytes: usize) {
+    let sum = counter.load(Ordering::Relaxed).wrapping_add(bytes as u64);
+    counter.store(sum, Ordering::Relaxed);
+}
+
+/// Returns whether the connection may go on.
+fn push_reply(
+    output: &mut ReplyBuffer,
+    session: &mut Session,
+    replies: &mut usize,
+    outcome: Outcome,
+) -> bool {
+    let (reply, goes_on) = match outcome {
+        Outcome::Done(Ok(reply)) => (reply, true),
+        Outcome::Done(Err(error)) => (Reply::Error(error.to_string().into()), true),
+        Outcome::Panicked => (Reply::Error(INTERNAL_ERROR.to_string().into()), false),
+    };
+    if session.takes_reply() && !matches!(reply, Reply::Silence) {
+        output.write(&reply, session.dialect);
+        *replies += 1;
+    }
+    goes_on && !session.close_after_reply
+}

@@ -1,0 +1,361 @@
+//! An engine with faults on demand, and what the server makes of them.
+
+use super::support::*;
+use bytes::Bytes;
+use diskdb::storage::memory::MemoryEngine;
+use diskdb::storage::*;
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+/// What the engine is to do wrong, and what it has seen.
+#[derive(Default)]
+pub struct Faults {
+    /// Nothing goes wrong before.
+    pub armed: AtomicBool,
+    pub flushes: AtomicUsize,
+    pub syncs: AtomicUsize,
+    pub fail_flushes: AtomicBool,
+    /// So many flushes fail.
+    pub fail_next: AtomicUsize,
+    hold_flushes: Mutex<bool>,
+    released: Condvar,
+    committed: AtomicU64,
+    flushed: AtomicU64,
+    synced: AtomicU64,
+    undone: AtomicU64,
+    /// Keys with this in them are read from the "disk", which takes a while.
+    pub cold: AtomicBool,
+    /// Reading a cold key makes it warm.
+    pub has_cache: AtomicBool,
+    warm: Mutex<HashSet<Vec<u8>>>,
+    pub disk_reads: AtomicUsize,
+}
+
+impl Faults {
+    pub fn hold_flushes(&self) {
+        *self.hold_flushes.lock() = true;
+    }
+
+    pub fn release_flushes(&self) {
+        *self.hold_flushes.lock() = false;
+        self.released.notify_all();
+    }
+}
+
+pub struct FaultyEngine {
+    memory: MemoryEngine,
+    faults: Arc<Faults>,
+}
+
+const COLD: &[u8] = b"cold";
+const PANIC: &[u8] = b"panic";
+
+impl FaultyEngine {
+    pub fn new(faults: Arc<Faults>) -> FaultyEngine {
+        FaultyEngine { memory: MemoryEngine::new(), faults }
+    }
+
+    fn check_tier(&self, key: &[u8], tier: ReadTier) -> StorageResult<()> {
+        let contains = |part: &[u8]| key.windows(part.len()).any(|window| window == part);
+        if contains(PANIC) {
+            panic!("the key said so");
+        }
+        if !self.faults.cold.load(SeqCst) || !contains(COLD) {
+            return Ok(());
+        }
+        let has_cache = self.faults.has_cache.load(SeqCst);
+        if has_cache && self.faults.warm.lock().contains(key) {
+            return Ok(());
+        }
+        if tier == ReadTier::Memory {
+            return Err(StorageError::NeedsDisk);
+        }
+        self.faults.disk_reads.fetch_add(1, SeqCst);
+        std::thread::sleep(Duration::from_millis(100));
+        if has_cache {
+            self.faults.warm.lock().insert(key.to_vec());
+        }
+        Ok(())
+    }
+}
+
+impl Engine for FaultyEngine {
+    fn get(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
+        self.check_tier(key, tier)?;
+        self.memory.get(space, key, tier)
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        range: &ScanRange,
+        direction: Direction,
+        tier: ReadTier,
+    ) -> StorageResult<Box<dyn Scan + '_>> {
+        self.memory.scan(space, range, direction, tier)
+    }
+
+    fn counter(&self, key: &[u8]) -> StorageResult<i64> {
+        self.memory.counter(key)
+    }
+
+    fn commit(&self, batch: Batch) -> StorageResult<Seq> {
+        let seq = self.memory.commit(batch)?;
+        self.faults.committed.fetch_max(seq, SeqCst);
+        Ok(seq)
+    }
+
+    fn flush(&self) -> StorageResult<Seq> {
+        let seq = self.faults.committed.load(SeqCst);
+        if !self.faults.armed.load(SeqCst) {
+            self.faults.flushed.store(seq, SeqCst);
+            return Ok(seq);
+        }
+        let mut hold = self.faults.hold_flushes.lock();
+        while *hold {
+            self.faults.released.wait(&mut hold);
+        }
+        let take = |left: usize| left.checked_sub(1);
+        let next = self.faults.fail_next.fetch_update(SeqCst, SeqCst, take).is_ok();
+        if next || self.faults.fail_flushes.load(SeqCst) {
+            self.faults.committed.store(self.faults.flushed.load(SeqCst), SeqCst);
+            self.faults.undone.fetch_add(1, SeqCst);
+            return Err(StorageError::NoSpace("the disk is full".into()));
+        }
+        self.faults.flushes.fetch_add(1, SeqCst);
+        self.faults.flushed.fetch_max(seq, SeqCst);
+        Ok(seq)
+    }
+
+    fn sync(&self) -> StorageResult<Seq> {
+        let seq = self.flush()?;
+        self.faults.syncs.fetch_add(1, SeqCst);
+        self.faults.synced.fetch_max(seq, SeqCst);
+        Ok(seq)
+    }
+
+    fn flushed_seq(&self) -> Seq {
+        self.faults.flushed.load(SeqCst)
+    }
+
+    fn synced_seq(&self) -> Seq {
+        self.faults.synced.load(SeqCst)
+    }
+
+    fn has_unflushed(&self) -> bool {
+        self.faults.committed.load(SeqCst) > self.faults.flushed.load(SeqCst)
+    }
+
+    fn undone(&self) -> u64 {
+        self.faults.undone.load(SeqCst)
+    }
+
+    fn free_disk_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn checkpoint(&self, directory: &Path) -> StorageResult<()> {
+        self.memory.checkpoint(directory)
+    }
+
+    fn compact_range(&self, space: Space, range: &ScanRange) -> StorageResult<()> {
+        self.memory.compact_range(space, range)
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        0
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn stats(&self) -> Vec<EngineStat> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_reply_never_leaves_before_the_flush() {
+    let (server, faults) = start_faulty(settings());
+    let mut writer = connect(&server);
+    let mut reader = connect(&server);
+    writer.call("SET a 1", "+OK\r\n");
+    let before = faults.flushes.load(SeqCst);
+    assert!(before >= 1);
+    faults.hold_flushes();
+    writer.send("SET a 2\r\n");
+    writer.silence(Duration::from_millis(150));
+    // Somebody else's read of what is not safe yet must wait as well.
+    reader.send("GET a\r\n");
+    reader.silence(Duration::from_millis(150));
+    faults.release_flushes();
+    writer.expect("+OK\r\n");
+    reader.expect("$1\r\n2\r\n");
+    assert!(faults.flushes.load(SeqCst) > before);
+    assert_eq!(faults.syncs.load(SeqCst), 0, "everysec does not sync for a reply");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_pipeline_is_one_flush() {
+    let (server, faults) = start_faulty(settings());
+    let mut client = connect(&server);
+    client.call("PING", "+PONG\r\n");
+    let before = faults.flushes.load(SeqCst);
+    client.send("SET a 1\r\n".repeat(200));
+    client.expect("+OK\r\n".repeat(200));
+    let flushes = faults.flushes.load(SeqCst) - before;
+    assert!((1..=20).contains(&flushes), "{flushes} flushes");
+    server.stop().unwrap();
+}
+
+#[test]
+fn always_means_synced_before_the_reply() {
+    let mut settings = settings();
+    settings.appendfsync = diskdb::config::values::AppendFsync::Always;
+    let (server, faults) = start_faulty(settings);
+    let mut client = connect(&server);
+    for round in 1..=10 {
+        client.call("SET a 1", "+OK\r\n");
+        assert!(faults.syncs.load(SeqCst) >= round);
+        assert_eq!(faults.synced.load(SeqCst), faults.committed.load(SeqCst));
+    }
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_failed_flush_takes_all_replies_of_its_turn_back() {
+    let (server, faults) = start_faulty(settings());
+    let mut client = connect(&server);
+    client.call("SET a 1", "+OK\r\n");
+    faults.fail_flushes.store(true, SeqCst);
+    client.send("SET a 2\r\nPING\r\nNOSUCH\r\n");
+    let error = "-MISCONF Errors writing to disk: no space left on device: the disk is full. \
+                 Commands that may modify the data set are refused; reads go on.\r\n";
+    client.expect(error.repeat(3));
+    // Nothing unflushed is left: reads are answered, and the connection lives.
+    client.call("PING", "+PONG\r\n");
+    faults.fail_flushes.store(false, SeqCst);
+    client.call("SET a 3", "+OK\r\n");
+    client.call("GET a", "$1\r\n3\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_failed_flush_of_another_worker_is_noticed() {
+    let (server, faults) = start_faulty(settings());
+    // Clients are dealt round robin: these are of different workers.
+    let mut one = connect(&server);
+    let mut other = connect(&server);
+    one.call("SET a 1", "+OK\r\n");
+    other.call("SET b 1", "+OK\r\n");
+    faults.hold_flushes();
+    one.send("SET a 2\r\n");
+    one.silence(Duration::from_millis(100));
+    other.send("SET b 2\r\n");
+    other.silence(Duration::from_millis(100));
+    // The first flush to go on fails and undoes both; the second finds nothing to flush.
+    faults.fail_next.store(1, SeqCst);
+    faults.release_flushes();
+    one.expect("-MISCONF ");
+    other.expect("-MISCONF ");
+    server.stop().unwrap();
+}
+
+#[test]
+fn cold_keys_are_read_on_the_pool_and_others_go_on() {
+    for has_cache in [true, false] {
+        let mut settings = settings();
+        settings.server_threads = 1;
+        let (server, faults) = start_faulty(settings);
+        let mut client = connect(&server);
+        client.call("SET cold1 one", "+OK\r\n");
+        client.call("SET warm two", "+OK\r\n");
+        faults.has_cache.store(has_cache, SeqCst);
+        faults.cold.store(true, SeqCst);
+        let mut other = connect(&server);
+        other.call("PING", "+PONG\r\n");
+        client.send("GET warm\r\nGET cold1\r\nGET warm\r\nSET cold1 x\r\nGET cold1\r\n");
+        // What precedes the cold read is answered at once, and so are the others.
+        client.expect("$3\r\ntwo\r\n");
+        other.call("GET warm", "$3\r\ntwo\r\n");
+        assert!(faults.disk_reads.load(SeqCst) <= 1);
+        client.expect("$3\r\none\r\n$3\r\ntwo\r\n+OK\r\n$1\r\nx\r\n");
+        if has_cache {
+            assert_eq!(faults.disk_reads.load(SeqCst), 1, "read once, then in place");
+        }
+        server.stop().unwrap();
+    }
+}
+
+#[test]
+fn many_cold_readers_share_the_pool() {
+    let (server, faults) = start_faulty(settings());
+    faults.cold.store(true, SeqCst);
+    faults.has_cache.store(true, SeqCst);
+    let mut clients: Vec<_> = (0..8).map(|_| connect(&server)).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("GET cold{number}\r\nPING\r\n"));
+    }
+    for client in &mut clients {
+        client.expect("$-1\r\n+PONG\r\n");
+    }
+    assert_eq!(faults.disk_reads.load(SeqCst), 8);
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_client_that_leaves_during_a_cold_read_harms_nobody() {
+    let (server, faults) = start_faulty(settings());
+    faults.cold.store(true, SeqCst);
+    for number in 0..4 {
+        connect(&server).send(format!("GET cold{number}\r\n"));
+    }
+    let mut client = connect(&server);
+    client.call("GET cold9", "$-1\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_panic_closes_one_connection_only() {
+    let (server, _) = start_faulty(settings());
+    let mut other = connect(&server);
+    other.call("SET a 1", "+OK\r\n");
+    let mut client = connect(&server);
+    client.send("GET a\r\nGET panic\r\nGET a\r\n");
+    client.expect("$1\r\n1\r\n-ERR internal error\r\n");
+    client.expect_end();
+    other.call("GET a", "$1\r\n1\r\n");
+    // The locks of the key it held are free.
+    let mut again = connect(&server);
+    again.send("GET panic\r\n");
+    again.expect("-ERR internal error\r\n");
+    again.expect_end();
+    connect(&server).call("SET b 2", "+OK\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn stopping_lets_a_running_command_end() {
+    let (server, faults) = start_faulty(settings());
+    faults.cold.store(true, SeqCst);
+    let mut client = connect(&server);
+    client.call("PING", "+PONG\r\n");
+    client.send("GET cold1\r\n");
+    // The read takes 100 ms and more.
+    std::thread::sleep(Duration::from_millis(30));
+    let stopping = std::thread::spawn(move || server.stop());
+    client.expect("$-1\r\n");
+    client.expect_end();
+    stopping.join().unwrap().unwrap();
+    assert!(faults.syncs.load(SeqCst) >= 1);
+}

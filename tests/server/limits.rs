@@ -1,0 +1,111 @@
+//! What a client may not do.
+
+use super::support::*;
+use diskdb::config::Settings;
+use diskdb::config::values::{OutputBufferLimit, OutputBufferLimits};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+#[test]
+fn more_clients_than_allowed_are_refused() {
+    let server = start(Settings { maxclients: 2, ..settings() });
+    let mut first = connect(&server);
+    first.call("PING", "+PONG\r\n");
+    let mut second = connect(&server);
+    second.call("PING", "+PONG\r\n");
+    let mut third = connect(&server);
+    third.expect("-ERR max number of clients reached\r\n");
+    third.expect_end();
+    drop(first);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut again = connect(&server);
+        if again.stream.write_all(b"PING\r\n").is_ok() && again.rest_of_line() == "+PONG" {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+    }
+    second.call("PING", "+PONG\r\n");
+    server.stop().unwrap();
+}
+
+impl Client<std::net::TcpStream> {
+    fn rest_of_line(&mut self) -> String {
+        use std::io::Read;
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while matches!(self.stream.read(&mut byte), Ok(1)) && byte[0] != b'\n' {
+            line.push(byte[0]);
+        }
+        String::from_utf8_lossy(&line).trim_end().to_owned()
+    }
+}
+
+#[test]
+fn idle_clients_are_closed_and_busy_ones_are_not() {
+    let server = start(Settings { timeout: 1, ..settings() });
+    let mut idle = connect(&server);
+    let mut busy = connect(&server);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        busy.call("PING", "+PONG\r\n");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    idle.expect_end();
+    server.stop().unwrap();
+}
+
+fn output_limit(hard_bytes: u64, soft_bytes: u64, soft_seconds: u64) -> Settings {
+    let normal = OutputBufferLimit { hard_bytes, soft_bytes, soft_seconds };
+    let client_output_buffer_limit = OutputBufferLimits { normal, ..OutputBufferLimits::DEFAULT };
+    Settings { client_output_buffer_limit, ..settings() }
+}
+
+#[test]
+fn a_reply_over_the_hard_limit_closes_the_connection() {
+    let server = start(output_limit(1 << 20, 0, 0));
+    let mut client = connect(&server);
+    client.send(command(&[b"SET", b"small", &[b'x'; 1000]]));
+    client.send(command(&[b"SET", b"big", &vec![b'x'; 2 << 20]]));
+    client.expect("+OK\r\n+OK\r\n");
+    client.send(command(&[b"GET", b"small"]));
+    client.expect(bulk(&[b'x'; 1000]));
+    client.send(command(&[b"GET", b"big"]));
+    client.expect_end();
+    connect(&server).call("PING", "+PONG\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_client_that_does_not_read_for_too_long_is_closed() {
+    let server = start(output_limit(0, 1 << 20, 1));
+    let mut client = connect(&server);
+    client.send(command(&[b"SET", b"big", &vec![b'x'; 32 << 20]]));
+    client.expect("+OK\r\n");
+    client.send(command(&[b"GET", b"big"]));
+    std::thread::sleep(Duration::from_secs(4));
+    let got = client.rest().len();
+    assert!(got < 32 << 20, "the client got everything: {got}");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_request_over_the_query_buffer_limit_closes_the_connection() {
+    let server = start(Settings { client_query_buffer_limit: 1 << 20, ..settings() });
+    let mut client = connect(&server);
+    let request = command(&[b"SET", b"big", &vec![b'x'; 4 << 20]]);
+    // The server closes before it has read everything, so writing may fail.
+    let _ = client.stream.write_all(&request);
+    client.expect_end();
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_bulk_over_its_limit_is_an_error() {
+    let server = start(Settings { proto_max_bulk_len: 1 << 20, ..settings() });
+    let mut client = connect(&server);
+    client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1048577\r\n");
+    client.expect("-ERR Protocol error: invalid bulk length\r\n");
+    client.expect_end();
+    server.stop().unwrap();
+}
