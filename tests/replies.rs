@@ -71,6 +71,10 @@ fn sample() -> Vec<(Reply, [&'static str; 3])> {
             Reply::BigNumber("12345678901234567890".into()),
             ["$20\r\n12345678901234567890\r\n", "(12345678901234567890\r\n", "12345678901234567890\n"],
         ),
+        (
+            Reply::Sequence(vec![Reply::Attributes(vec![(bulk("a"), Reply::Integer(1))]), bulk("b")]),
+            ["$1\r\nb\r\n", "|1\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n", "b\n"],
+        ),
         (Reply::Verbatim("txt", "hi".into()), ["$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n", "hi\n"]),
         (Reply::Silence, ["", "", ""]),
     ]

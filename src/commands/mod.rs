@@ -279,6 +279,10 @@ fn admit(context: &Context, found: &Found, words: &[Bytes]) -> Result<()> {
     if !spec.flags.has(Flags::NO_AUTH) && context.session.must_authenticate(&context.instance.acl) {
         return Err(Error::NoAuth);
     }
+    if spec.flags.has(Flags::PROTECTED) {
+        let allowed = context.instance.settings().enable_debug_command;
+        server::check_debug_allowed(allowed, &context.session.client.address)?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What the Redis types mean: functions over transactions. No command names, no replies.
 
+pub mod digest;
 pub mod key;
 pub mod string;
 pub mod walk;

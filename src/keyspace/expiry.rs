@@ -7,6 +7,7 @@ use crate::storage::{Direction, ReadTier, ScanRange, Space};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
 
 /// Up to where each namespace's index was walked. Deleted entries lie before that point, and are
 /// not walked over again. Deadlines added behind it (a clock that stepped back) move it back.
@@ -43,6 +44,9 @@ impl Keyspace {
     /// `expired`; returns how many. Not flushed.
     pub fn expire_due(&self, limit: usize) -> Result<usize> {
         let mut expired = 0;
+        if !self.expires_actively.load(Ordering::Acquire) {
+            return Ok(0);
+        }
         for db in 0..self.database_count() {
             if expired < limit && self.expires_count(db)? > 0 {
                 expired += self.expire_due_of(db, limit - expired)?;

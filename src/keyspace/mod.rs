@@ -88,6 +88,7 @@ pub struct Keyspace {
     observers: RwLock<Vec<Arc<dyn Observer>>>,
     expiry: expiry::Schedule,
     lookups: Lookups,
+    expires_actively: AtomicBool,
     has_garbage: AtomicBool,
     cursors: cursors::Cursors,
 }
@@ -117,6 +118,7 @@ impl Keyspace {
             observers: RwLock::new(Vec::new()),
             expiry: expiry::Schedule::default(),
             lookups: Lookups::default(),
+            expires_actively: AtomicBool::new(true),
             has_garbage: AtomicBool::new(true),
             cursors: cursors::Cursors::new(opened),
         };
@@ -131,6 +133,12 @@ impl Keyspace {
     /// The clock that deadlines are measured by.
     pub fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
+    }
+
+    /// Whether keys die when their time has come, and not only when somebody looks at them. For
+    /// tests, which want to see what happens in between.
+    pub fn set_active_expiry(&self, on: bool) {
+        self.expires_actively.store(on, Ordering::Release);
     }
 
     /// How often keys that were looked up for reading were there.

@@ -34,6 +34,10 @@ pub enum Reply {
     Verbatim(&'static str, Bytes),
     /// Out of band. RESP2: an array.
     Push(Vec<Reply>),
+    /// What is to be known about the reply that follows. RESP2: nothing.
+    Attributes(Vec<(Reply, Reply)>),
+    /// One after the other: what comes out of band, and then the reply proper.
+    Sequence(Vec<Reply>),
     /// No reply at all (`CLIENT REPLY OFF`).
     Silence,
 }

@@ -18,7 +18,8 @@ use super::write::ReplyBuffer;
 /// Appends a reply.
 pub fn write(out: &mut ReplyBuffer, reply: &Reply) {
     match reply {
-        Reply::Silence => return,
+        Reply::Silence | Reply::Attributes(_) => return,
+        Reply::Sequence(replies) => return replies.iter().for_each(|reply| write(out, reply)),
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) if !items.is_empty() => {
             return items.iter().for_each(|item| write(out, item));
         }
@@ -58,6 +59,7 @@ fn put_scalar(out: &mut ReplyBuffer, reply: &Reply) {
         Reply::BigNumber(digits) => out.put_line(digits),
         // Only empty ones come here, and keys of maps, which no command makes an aggregate.
         Reply::Array(_) | Reply::Set(_) | Reply::Push(_) | Reply::Map(_) => out.put(b"(empty)"),
-        Reply::Silence => {}
+        // They never come here either.
+        Reply::Attributes(_) | Reply::Sequence(_) | Reply::Silence => {}
     }
 }

@@ -267,6 +267,15 @@ impl ReplyBuffer {
                 self.put(b"\r\n");
             }
             Reply::Verbatim(_, bytes) => self.bulk(bytes),
+            Reply::Attributes(pairs) if resp3 => {
+                self.header(b'|', pairs.len());
+                for (key, value) in pairs {
+                    self.resp(key, resp3);
+                    self.resp(value, resp3);
+                }
+            }
+            Reply::Attributes(_) => {}
+            Reply::Sequence(replies) => replies.iter().for_each(|reply| self.resp(reply, resp3)),
             Reply::Silence => {}
         }
     }

@@ -4,6 +4,7 @@ use super::{Command, Context, Entry, SessionCommand, help_command};
 use crate::commands::ReadCommand;
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Group, KeyFlags, KeySpec, Spec};
+use crate::data_types::key;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::process::{self, MemoryUse};
@@ -40,7 +41,7 @@ pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Sizes are known without looking at samples of the members, so `SAMPLES` changes nothing.
+/// Every stored record is counted, so `SAMPLES` changes nothing.
 pub struct MemoryUsage {
     pub key: Bytes,
 }
@@ -49,7 +50,11 @@ impl Command for MemoryUsage {
     const SPEC: Spec = Spec::new("MEMORY|USAGE", Group::Server, Arity::AtLeast(3))
         .keys(&[KeySpec::at(2, KeyFlags::RO)])
         .syntax("key [SAMPLES count]")
-        .doc("4.0.0", "O(1)", "Returns how many bytes a key and its value take as stored.");
+        .doc(
+            "4.0.0",
+            "O(N) where N is the number of bytes",
+            "Returns how many bytes a key and its value take as stored.",
+        );
     type Output = Option<i64>;
 
     fn parse(args: &mut Args) -> Result<Self> {
@@ -73,9 +78,7 @@ impl ReadCommand for MemoryUsage {
 
     fn run(&self, tx: &ReadTx<'_>) -> Result<Option<i64>> {
         let Some(meta) = tx.meta(&self.key)? else { return Ok(None) };
-        let key_bytes = tx.namespace().prefix().len() + self.key.len();
-        let outside = meta.outside.map_or(0, |outside| outside.len);
-        let bytes = (key_bytes as u64).saturating_add(meta.encode().len() as u64).saturating_add(outside);
+        let bytes = key::stored_bytes(tx, &self.key, &meta)?;
         Ok(Some(i64::try_from(bytes).unwrap_or(i64::MAX)))
     }
 }

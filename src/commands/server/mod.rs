@@ -1,6 +1,7 @@
 //! The server family, a file for each theme.
 
 mod database;
+mod debug;
 mod info;
 mod latency;
 mod lifecycle;
@@ -10,6 +11,8 @@ mod module;
 mod saving;
 mod slowlog;
 
+pub(super) use debug::check_allowed as check_debug_allowed;
+
 use super::spec::{Arity, Flags, Group, Spec};
 use super::{Command, Context, Entry, SessionCommand, help, observe};
 use crate::error::{Error, Result};
@@ -18,6 +21,7 @@ use crate::storage::ReadTier;
 pub static COMMANDS: &[Entry] = &[
     Entry::session::<saving::BgSave>(),
     Entry::session::<database::DbSize>(),
+    Entry::session::<debug::Debug>(),
     Entry::session::<database::FlushAll>(),
     Entry::session::<database::FlushDb>(),
     Entry::session::<info::Info>(),

@@ -1,0 +1,135 @@
+//! DEBUG, which transcripts do not reach: it is off by default.
+
+use bytes::Bytes;
+use diskdb::api::{Connection, Db};
+use diskdb::clock::ManualClock;
+use diskdb::config::Settings;
+use diskdb::config::values::ProtectedAction;
+use diskdb::error::Error;
+use diskdb::protocol::Reply;
+use diskdb::session::Dialect;
+use diskdb::storage::memory::MemoryEngine;
+use std::sync::Arc;
+
+struct Client(Connection, Arc<ManualClock>, Db);
+
+impl Client {
+    fn new(allowed: ProtectedAction) -> Client {
+        let clock = Arc::new(ManualClock::at_ms(1_750_000_000_000));
+        let settings = Settings { enable_debug_command: allowed, ..Settings::default() };
+        let db = Db::over_with_clock(Box::new(MemoryEngine::new()), settings, clock.clone()).unwrap();
+        Client(db.connect(), clock, db)
+    }
+
+    fn call(&mut self, line: &str) -> Result<Reply, Error> {
+        let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
+        self.0.call(&words)
+    }
+
+    fn simple(&mut self, line: &str) -> String {
+        match self.call(line).unwrap() {
+            Reply::Simple(text) => text.into_owned(),
+            reply => panic!("{line}: {reply:?}"),
+        }
+    }
+
+    fn error(&mut self, line: &str) -> String {
+        self.call(line).unwrap_err().to_string()
+    }
+}
+
+#[test]
+fn off_by_default() {
+    let mut client = Client::new(ProtectedAction::No);
+    assert!(client.error("DEBUG SLEEP 0").starts_with("ERR DEBUG command not allowed. If the"));
+    assert_eq!(client.error("DEBUG"), "ERR wrong number of arguments for 'debug' command");
+}
+
+#[test]
+fn errors_as_redis() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    let cases = [
+        ("nothing", "unknown subcommand or wrong number of arguments for 'nothing'. Try DEBUG HELP."),
+        ("SLEEP", "unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP."),
+        ("OBJECT nothing", "no such key"),
+        ("RELOAD other", "DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."),
+        ("HTSTATS 99", "Out of range database"),
+        ("HTSTATS x", "value is not an integer or out of range"),
+        ("POPULATE x", "value is out of range, must be positive"),
+        ("POPULATE -1", "value is out of range, must be positive"),
+        ("POPULATE 1 p -1", "value is out of range, must be positive"),
+        (
+            "POPULATE 1 p 1 x",
+            "unknown subcommand or wrong number of arguments for 'POPULATE'. Try DEBUG HELP.",
+        ),
+        (
+            "QUICKLIST-PACKED-THRESHOLD x",
+            "argument must be a memory value bigger than 1 and smaller than 4gb",
+        ),
+        (
+            "QUICKLIST-PACKED-THRESHOLD 5gb",
+            "argument must be a memory value bigger than 1 and smaller than 4gb",
+        ),
+        ("PROTOCOL push", "RESP2 is not supported by this command"),
+        (
+            "REPLYBUFFER x 1",
+            "unknown subcommand or wrong number of arguments for 'REPLYBUFFER'. Try DEBUG HELP.",
+        ),
+    ];
+    for (line, text) in cases {
+        assert_eq!(client.error(&format!("DEBUG {line}")), format!("ERR {text}"));
+    }
+    assert_eq!(client.error("DEBUG ERROR abc"), "abc");
+    for line in ["SLEEP 0", "SLEEP x", "RELOAD NOSAVE", "LOADAOF", "CHANGE-REPL-ID", "LOG hello"] {
+        assert_eq!(client.call(&format!("DEBUG {line}")).unwrap(), Reply::Ok, "{line}");
+    }
+}
+
+#[test]
+fn the_same_data_has_the_same_digest() {
+    let mut one = Client::new(ProtectedAction::Yes);
+    assert_eq!(one.simple("DEBUG DIGEST"), "0".repeat(40));
+    let mut other = Client::new(ProtectedAction::Local);
+    for line in ["SET a 1", "SET b 2", "SELECT 3", "SET a 3", "SELECT 0"] {
+        one.call(line).unwrap();
+    }
+    for line in ["SELECT 3", "SET a 9", "SET a 3", "SELECT 0", "SET b 2", "SET c 1", "DEL c", "SET a 1"] {
+        other.call(line).unwrap();
+    }
+    assert_eq!(one.simple("DEBUG DIGEST"), other.simple("DEBUG DIGEST"));
+    let values = |client: &mut Client| client.call("DEBUG DIGEST-VALUE a nothing").unwrap();
+    assert_eq!(values(&mut one), values(&mut other));
+    other.call("SET a 2").unwrap();
+    assert_ne!(one.simple("DEBUG DIGEST"), other.simple("DEBUG DIGEST"));
+    assert_ne!(values(&mut one), values(&mut other));
+}
+
+#[test]
+fn populates_and_describes() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    client.call("SET key:1 mine").unwrap();
+    client.call("DEBUG POPULATE 2500").unwrap();
+    assert_eq!(client.call("DBSIZE").unwrap(), Reply::Integer(2500));
+    assert_eq!(client.call("STRLEN key:1").unwrap(), Reply::Integer(4));
+    assert_eq!(client.call("GETRANGE key:2499 0 -1").unwrap(), Reply::text("value:2499"));
+    client.call("DEBUG POPULATE 2 p 3").unwrap();
+    assert_eq!(client.call("STRLEN p:1").unwrap(), Reply::Integer(3));
+    let line = client.simple("DEBUG OBJECT key:1");
+    assert!(
+        line.starts_with("Value at:0x") && line.contains(" refcount:1 encoding:embstr serializedlength:")
+    );
+    assert!(client.simple("DEBUG SDSLEN key:1").contains("val_sds_len:4, val_sds_avail:0"));
+    client.0.session.speak(Dialect::Resp3);
+    assert!(matches!(client.call("DEBUG PROTOCOL push").unwrap(), Reply::Sequence(_)));
+}
+
+#[test]
+fn expiry_can_be_stopped() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    client.call("SET a 1 PX 10").unwrap();
+    client.call("DEBUG SET-ACTIVE-EXPIRE 0").unwrap();
+    client.1.advance_ms(20);
+    assert_eq!(client.2.instance().keyspace.expire_due(10).unwrap(), 0);
+    client.call("DEBUG SET-ACTIVE-EXPIRE 1").unwrap();
+    assert_eq!(client.2.instance().keyspace.expire_due(10).unwrap(), 1);
+}
