@@ -5,6 +5,8 @@
 //! `tests/layering.rs` holds the code to it. `docs/architecture.md` tells the story.
 
 pub mod api;
+#[cfg(feature = "server")]
+pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;

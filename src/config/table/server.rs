@@ -14,7 +14,7 @@ section "General" {
     /// DiskDB stays in the foreground: let the system's service manager put it in the background.
     daemonize: bool = false, Bool, [NoEffect];
     /// Who supervises the process: `systemd`, `upstart`, `auto` (whichever is found) or `no`.
-    supervised: Supervised = Supervised::No, Choice(Supervised::NAMES), [NoEffect];
+    supervised: Supervised = Supervised::No, Choice(Supervised::NAMES), [];
     /// A file to write the process id to; empty for none.
     pidfile: String = String::new(), Text, [];
     /// How many times a second background tasks look for work, from 1 to 500.
