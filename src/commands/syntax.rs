@@ -1,4 +1,4 @@
-//! [`Spec::syntax`] as the tree of arguments that `COMMAND DOCS` shows, for the hints of clients.
+//! [`super::spec::Spec::syntax`] as the tree of arguments that `COMMAND DOCS` shows, for the hints of clients.
 //!
 //! The notation is that of Redis' documentation: words in capitals are keywords, `[ ]` holds what
 //! may be left out, `< >` a choice that must be made, `|` stands between alternatives, and

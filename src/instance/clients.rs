@@ -219,7 +219,7 @@ impl Client {
         self.flags.load(Ordering::Relaxed) & flag as u32 != 0
     }
 
-    /// Names what makes the owner look at [`Client::is_killed`], [`Client::take_unblock`] and the
+    /// Names what makes the owner look at [`Client::is_killed`], [`Client::unblocked`] and the
     /// pause; called from any thread. Only the first one counts.
     pub fn on_wake(&self, waker: impl Fn() + Send + Sync + 'static) {
         let _ = self.waker.set(Box::new(waker));
