@@ -212,8 +212,7 @@ fn judge(name: &str, steps: &[Step], address: &str, version: &[u32]) -> Outcome 
                 let client = clients.entry(&exchange.client).or_insert_with(connect);
                 client.speak(exchange.dialect).unwrap();
                 let got = match client.call(&exchange.words) {
-                    // The client has parsed what its dialect delivered; nothing is lost in RESP3.
-                    Ok(reply) => cli::print(&reply, Dialect::Resp3),
+                    Ok(reply) => cli::print_delivered(&reply),
                     Err(error) => error.to_string(),
                 };
                 outcome.note(name, exchange, &got);
@@ -231,7 +230,7 @@ fn is_known(since: &str, version: &[u32]) -> bool {
 /// The judge's version, after making sure that it has nothing to lose.
 fn version_of(address: &str) -> Vec<u32> {
     let mut client = RespClient::connect(address).expect("the judge takes connections");
-    let info = cli::print(&client.call(&["INFO"]).unwrap(), Dialect::Resp2).replace("\\r\\n", "\n");
+    let info = cli::print_delivered(&client.call(&["INFO"]).unwrap()).replace("\\r\\n", "\n");
     assert!(!info.contains("\ndb"), "the judge holds data: it would be deleted");
     let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).expect("a version");
     version.split('.').map(|part| part.parse().unwrap_or(0)).collect()

@@ -1,7 +1,9 @@
 //! The words of a line as redis-cli reads them, and replies as it prints them on a terminal.
 
+use super::resp::read_reply;
 use bytes::Bytes;
 use diskdb::protocol::Reply;
+use diskdb::protocol::write::ReplyBuffer;
 use diskdb::session::Dialect;
 
 /// The words of a line: `plain`, `"with \x00 \n escapes"`, `'as it stands, but for \''`.
@@ -74,51 +76,35 @@ fn single_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8],
     }
 }
 
-/// A reply as redis-cli prints it, after it went through the dialect.
+/// A reply of ours as redis-cli prints it, after it went over the wire in a dialect.
+///
+/// # Panics
+/// When what was written is not one reply.
 pub fn print(reply: &Reply, dialect: Dialect) -> String {
+    let mut buffer = ReplyBuffer::new();
+    buffer.write(reply, dialect);
+    let mut wire = Vec::with_capacity(buffer.len());
+    while !buffer.is_empty() {
+        let chunk = buffer.chunk();
+        wire.extend_from_slice(chunk);
+        let written = chunk.len();
+        buffer.advance(written);
+    }
+    if wire.is_empty() {
+        return String::new();
+    }
+    let mut rest = wire.as_slice();
+    let delivered = read_reply(&mut rest).expect("a reply on the wire");
+    assert!(rest.is_empty(), "more than a reply on the wire: {rest:?}");
+    print_delivered(&delivered)
+}
+
+/// A reply that came over the wire, as redis-cli prints it.
+pub fn print_delivered(reply: &Reply) -> String {
     let mut out = String::new();
-    format(&delivered(reply, dialect), "", &mut out);
+    format(reply, "", &mut out);
     out.truncate(out.trim_end_matches('\n').len());
     out
-}
-
-/// What is left of a reply in a dialect: RESP2 has neither maps nor doubles.
-pub fn delivered(reply: &Reply, dialect: Dialect) -> Reply {
-    let resp3 = dialect == Dialect::Resp3;
-    let all =
-        |replies: &[Reply]| replies.iter().map(|reply| delivered(reply, dialect)).collect::<Vec<Reply>>();
-    match reply {
-        Reply::Ok => Reply::Simple("OK".into()),
-        Reply::Chunks(pieces) => Reply::Bulk(pieces.concat().into()),
-        Reply::NullArray => Reply::Null,
-        Reply::Array(items) => Reply::Array(all(items)),
-        Reply::Set(items) if resp3 => Reply::Set(all(items)),
-        Reply::Push(items) if resp3 => Reply::Push(all(items)),
-        Reply::Set(items) | Reply::Push(items) => Reply::Array(all(items)),
-        Reply::Map(pairs) if resp3 => Reply::Map(
-            pairs.iter().map(|(key, value)| (delivered(key, dialect), delivered(value, dialect))).collect(),
-        ),
-        Reply::Map(pairs) => {
-            let flat = pairs.iter().flat_map(|(key, value)| [key, value]);
-            Reply::Array(flat.map(|reply| delivered(reply, dialect)).collect())
-        }
-        Reply::Double(number) if !resp3 => Reply::Bulk(double(*number).into()),
-        Reply::Boolean(yes) if !resp3 => Reply::Integer((*yes).into()),
-        Reply::BigNumber(digits) if !resp3 => Reply::Bulk(digits.clone().into()),
-        Reply::Verbatim(_, text) if !resp3 => Reply::Bulk(text.clone()),
-        reply => reply.clone(),
-    }
-}
-
-/// A double as the protocol writes it: the shortest text that reads back as the same number.
-pub fn double(number: f64) -> String {
-    if number.is_nan() {
-        "nan".into()
-    } else if number.is_infinite() {
-        if number > 0.0 { "inf".into() } else { "-inf".into() }
-    } else {
-        number.to_string()
-    }
 }
 
 fn format(reply: &Reply, prefix: &str, out: &mut String) {
@@ -127,7 +113,7 @@ fn format(reply: &Reply, prefix: &str, out: &mut String) {
         Reply::Simple(text) => out.push_str(text),
         Reply::Error(text) => *out += &format!("(error) {text}"),
         Reply::Integer(number) => *out += &format!("(integer) {number}"),
-        Reply::Double(number) => *out += &format!("(double) {}", double(*number)),
+        Reply::Double(number) => *out += &format!("(double) {number}"),
         Reply::Boolean(yes) => *out += &format!("({yes})"),
         Reply::BigNumber(digits) => *out += &format!("(big number) {digits}"),
         Reply::Bulk(bytes) => quote(bytes, out),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use diskdb::protocol::Reply;
 use diskdb::session::Dialect;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -58,63 +58,73 @@ impl RespClient {
 
     /// Reads one reply.
     pub fn receive(&mut self) -> io::Result<Reply> {
-        let line = self.line()?;
-        let (kind, rest) = line.split_at_checked(1).ok_or_else(|| bad("an empty line"))?;
-        Ok(match kind {
-            "+" => Reply::Simple(rest.to_owned().into()),
-            "-" => Reply::Error(rest.to_owned().into()),
-            ":" => Reply::Integer(rest.parse().map_err(|_| bad(&line))?),
-            "_" => Reply::Null,
-            "#" => Reply::Boolean(rest == "t"),
-            "," => Reply::Double(rest.parse().map_err(|_| bad(&line))?),
-            "(" => Reply::BigNumber(rest.to_owned()),
-            "$" | "!" | "=" => self.blob(kind, rest)?,
-            "*" => match rest {
-                "-1" => Reply::NullArray,
-                count => Reply::Array(self.items(count)?),
-            },
-            "~" => Reply::Set(self.items(rest)?),
-            ">" => Reply::Push(self.items(rest)?),
-            "%" => Reply::Map(self.pairs(rest)?),
-            "|" => {
-                self.pairs(rest)?;
-                self.receive()?
-            }
-            _ => return Err(bad(&line)),
-        })
+        read_reply(&mut self.stream)
     }
+}
 
-    fn blob(&mut self, kind: &str, length: &str) -> io::Result<Reply> {
-        if length == "-1" {
-            return Ok(Reply::Null);
+/// Reads one reply as it was delivered; a double becomes the text that redis-cli prints for it,
+/// for a number would lose how it was written.
+pub fn read_reply(from: &mut impl BufRead) -> io::Result<Reply> {
+    let line = read_line(from)?;
+    let (kind, rest) = line.split_at_checked(1).ok_or_else(|| bad("an empty line"))?;
+    Ok(match kind {
+        "+" => Reply::Simple(rest.to_owned().into()),
+        "-" => Reply::Error(rest.to_owned().into()),
+        ":" => Reply::Integer(rest.parse().map_err(|_| bad(&line))?),
+        "_" => Reply::Null,
+        "#" => Reply::Boolean(rest == "t"),
+        "," => Reply::Simple(format!("(double) {rest}").into()),
+        "(" => Reply::BigNumber(rest.to_owned()),
+        "$" | "!" | "=" => read_blob(from, kind, rest)?,
+        "*" => match rest {
+            "-1" => Reply::NullArray,
+            count => Reply::Array(read_items(from, count)?),
+        },
+        "~" => Reply::Set(read_items(from, rest)?),
+        ">" => Reply::Push(read_items(from, rest)?),
+        "%" => Reply::Map(read_pairs(from, rest)?),
+        "|" => {
+            read_pairs(from, rest)?;
+            read_reply(from)?
         }
-        let mut bytes = vec![0; length.parse().map_err(|_| bad(length))?];
-        self.stream.read_exact(&mut bytes)?;
-        self.stream.read_exact(&mut [0; 2])?;
-        Ok(match kind {
-            "!" => Reply::Error(String::from_utf8_lossy(&bytes).into_owned().into()),
-            "=" => Reply::Verbatim("txt", Bytes::from(bytes.split_off(bytes.len().min(4)))),
-            _ => Reply::Bulk(bytes.into()),
-        })
-    }
+        _ => return Err(bad(&line)),
+    })
+}
 
-    fn items(&mut self, count: &str) -> io::Result<Vec<Reply>> {
-        let count: usize = count.parse().map_err(|_| bad(count))?;
-        (0..count).map(|_| self.receive()).collect()
+fn read_blob(from: &mut impl BufRead, kind: &str, length: &str) -> io::Result<Reply> {
+    if length == "-1" {
+        return Ok(Reply::Null);
     }
-
-    fn pairs(&mut self, count: &str) -> io::Result<Vec<(Reply, Reply)>> {
-        let count: usize = count.parse().map_err(|_| bad(count))?;
-        (0..count).map(|_| Ok((self.receive()?, self.receive()?))).collect()
+    let mut bytes = vec![0; length.parse().map_err(|_| bad(length))?];
+    from.read_exact(&mut bytes)?;
+    let mut end = [0; 2];
+    from.read_exact(&mut end)?;
+    if &end != b"\r\n" {
+        return Err(bad("a blob that is longer than it says"));
     }
+    Ok(match kind {
+        "!" => Reply::Error(String::from_utf8_lossy(&bytes).into_owned().into()),
+        "=" => Reply::Verbatim("txt", Bytes::from(bytes.split_off(bytes.len().min(4)))),
+        _ => Reply::Bulk(bytes.into()),
+    })
+}
 
-    fn line(&mut self) -> io::Result<String> {
-        let mut line = Vec::new();
-        self.stream.read_until(b'\n', &mut line)?;
-        match line.strip_suffix(b"\r\n") {
-            Some(line) => Ok(String::from_utf8_lossy(line).into_owned()),
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+fn read_items(from: &mut impl BufRead, count: &str) -> io::Result<Vec<Reply>> {
+    let count: usize = count.parse().map_err(|_| bad(count))?;
+    (0..count).map(|_| read_reply(from)).collect()
+}
+
+fn read_pairs(from: &mut impl BufRead, count: &str) -> io::Result<Vec<(Reply, Reply)>> {
+    let count: usize = count.parse().map_err(|_| bad(count))?;
+    (0..count).map(|_| Ok((read_reply(from)?, read_reply(from)?))).collect()
+}
+
+fn read_line(from: &mut impl BufRead) -> io::Result<String> {
+    let mut line = Vec::new();
+    from.read_until(b'\n', &mut line)?;
+    match line.strip_suffix(b"\r\n") {
+        Some(line) => Ok(String::from_utf8_lossy(line).into_owned()),
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 

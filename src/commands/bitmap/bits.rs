@@ -7,6 +7,7 @@ use crate::commands::{Command, ReadCommand, WriteCommand};
 use crate::data_types::string;
 use crate::data_types::string::bitmap::{self, Combine};
 use crate::encoding::numbers::Kind;
+use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::{ReadTx, WriteTx};
@@ -31,12 +32,13 @@ pub struct Range {
 impl Range {
     const ALL: Range = Range { start: 0, end: -1, unit: Unit::Bytes };
 
-    /// The bits of a value of `len` bytes that the range means.
-    fn bits(self, len: u64) -> ops::Range<u64> {
+    /// The bits of a value of `len` bytes that the range means, by one of the two ways in which
+    /// Redis' commands see ranges.
+    fn bits(self, len: u64, resolve: fn(i64, i64, u64) -> Option<(u64, u64)>) -> ops::Range<u64> {
         let bits_of = |(start, end): (u64, u64), size: u64| start * size..(end + 1) * size;
         match self.unit {
-            Unit::Bytes => string::resolve_range(self.start, self.end, len).map(|range| bits_of(range, 8)),
-            Unit::Bits => string::resolve_range(self.start, self.end, len * 8).map(|range| bits_of(range, 1)),
+            Unit::Bytes => resolve(self.start, self.end, len).map(|range| bits_of(range, 8)),
+            Unit::Bits => resolve(self.start, self.end, len * 8).map(|range| bits_of(range, 1)),
         }
         .unwrap_or(0..0)
     }
@@ -91,7 +93,7 @@ impl ReadCommand for BitCount {
 
     fn run(&self, tx: &ReadTx<'_>) -> Result<i64> {
         let Some(meta) = tx.meta_of(&self.key, Kind::String)? else { return Ok(0) };
-        Ok(bitmap::count(tx, &meta, self.range.bits(string::len(&meta)))? as i64)
+        Ok(bitmap::count(tx, &meta, self.range.bits(string::len(&meta), string::resolve_range))? as i64)
     }
 }
 
@@ -122,16 +124,15 @@ impl Command for BitPos {
             _ => return Err(Error::text("ERR The bit argument must be 1 or 0.")),
         };
         let mut range = Range::ALL;
-        let has_end = args.remaining() > 1;
-        if args.remaining() > 3 {
-            return Err(Error::Syntax);
-        }
         if !args.is_empty() {
             range.start = args.integer()?;
         }
+        let has_end = !args.is_empty();
         if has_end {
-            range.end = args.integer()?;
+            // A wrong unit is told before a wrong end.
+            let end = args.bytes()?;
             range.unit = Unit::parse(args)?;
+            range.end = text::parse_i64(&end).ok_or(Error::NotInteger)?;
         }
         Ok(BitPos { key, bit, range, has_end })
     }
@@ -147,7 +148,7 @@ impl ReadCommand for BitPos {
             return Ok(if self.bit { -1 } else { 0 });
         };
         let len = string::len(&meta);
-        let bits = self.range.bits(len);
+        let bits = self.range.bits(len, string::clamp_range);
         let follows = !self.bit && !self.has_end && !bits.is_empty();
         Ok(match bitmap::position(tx, &meta, bits, self.bit)? {
             Some(position) => position as i64,

@@ -194,7 +194,14 @@ pub fn range(tx: &ReadTx, meta: &Meta, start: i64, end: i64) -> Result<Value> {
 /// First and last position (both included) of what `start` and `end` mean in a value of `len`; none
 /// if that is nothing.
 pub fn resolve_range(start: i64, end: i64, len: u64) -> Option<(u64, u64)> {
-    if len == 0 || (start < 0 && end < 0 && start > end) {
+    let crossed = start < 0 && end < 0 && start > end;
+    if crossed { None } else { clamp_range(start, end, len) }
+}
+
+/// As [`resolve_range`], but that both positions may lie before the value: that is its first then,
+/// however they stand to each other.
+pub fn clamp_range(start: i64, end: i64, len: u64) -> Option<(u64, u64)> {
+    if len == 0 {
         return None;
     }
     let from_end = |position: i64| match u64::try_from(position) {
