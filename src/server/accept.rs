@@ -1,5 +1,6 @@
 //! Takes clients in and deals them to the workers.
 
+use super::plan::{Listeners, Listening};
 use super::shared::Shared;
 use super::worker::{Accepted, Mailbox, Manner, Message};
 use std::cell::Cell;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::task::JoinHandle;
 
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 
@@ -115,6 +117,61 @@ impl Dealer {
             }
         }
     }
+}
+
+/// The tasks that accept.
+pub struct Acceptors {
+    dealer: Rc<Dealer>,
+    tcp: Vec<(Listening, JoinHandle<()>)>,
+    unix: Option<JoinHandle<()>>,
+}
+
+impl Acceptors {
+    /// None yet.
+    pub fn new(dealer: Rc<Dealer>) -> Acceptors {
+        Acceptors { dealer, tcp: Vec::new(), unix: None }
+    }
+
+    /// Accepts clients on these sockets.
+    pub fn start(&mut self, listeners: Listeners) {
+        for (listener, listening) in listeners.tcp {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let accept = self.dealer.clone().accept_tcp(listener, listening.manner);
+                    self.tcp.push((listening, tokio::task::spawn_local(accept)));
+                }
+                Err(error) => tracing::error!("a listening socket cannot be used: {error}"),
+            }
+        }
+        match listeners.unix.map(UnixListener::from_std) {
+            Some(Ok(listener)) => {
+                self.unix = Some(tokio::task::spawn_local(self.dealer.clone().accept_unix(listener)));
+            }
+            Some(Err(error)) => tracing::error!("the Unix socket cannot be used: {error}"),
+            None => {}
+        }
+    }
+
+    /// Closes the TCP sockets that `which` names.
+    pub async fn stop(&mut self, which: impl Fn(&Listening) -> bool) {
+        for (_, task) in self.tcp.extract_if(.., |(listening, _)| which(listening)) {
+            end(task).await;
+        }
+    }
+
+    /// Closes every socket.
+    pub async fn stop_all(&mut self) {
+        self.stop(|_| true).await;
+        if let Some(task) = self.unix.take() {
+            end(task).await;
+        }
+    }
+}
+
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    // The task's listener is closed when this returns.
+    let _ = task.await;
 }
 
 /// Tells a client why, and closes. The text fits every send buffer, so that nobody waits.

@@ -10,21 +10,21 @@ use std::path::Path;
 /// Opens a TCP listener on each address of `bind`. An address with `-` before it may be missing
 /// (not there, or of a family the machine does not have); the others must be there. `*` stands for
 /// every IPv4 address, `::*` and `::` for every IPv6 address. With port 0 the system picks one, the
-/// same for all addresses.
+/// same for all addresses. Returns each listener with the number of its address.
 ///
 /// # Errors
 /// When an address cannot be had; the text names it.
-pub fn tcp(bind: &[String], port: u16, backlog: i32) -> Result<Vec<TcpListener>, String> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
-    for address in bind {
+pub fn tcp(bind: &[&str], port: u16, backlog: i32) -> Result<Vec<(usize, TcpListener)>, String> {
+    let mut listeners: Vec<(usize, TcpListener)> = Vec::new();
+    for (index, address) in bind.iter().enumerate() {
         let (address, optional) = match address.strip_prefix('-') {
             Some(address) => (address, true),
-            None => (address.as_str(), false),
+            None => (*address, false),
         };
-        let first = listeners.first().and_then(|listener| listener.local_addr().ok());
+        let first = listeners.first().and_then(|(_, listener)| listener.local_addr().ok());
         let port = first.map_or(port, |first| first.port());
         match listen_on(address, port, backlog) {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => listeners.push((index, listener)),
             Err(error) if optional && is_missing(&error) => {
                 tracing::debug!("not listening on {address}: {error}");
             }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn optional_addresses_may_be_missing_and_others_not() {
-        let bind = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let bind = |text: &'static str| text.split(' ').collect::<Vec<_>>();
         // 192.0.2.1 is documentation's: no machine has it.
         let listeners = tcp(&bind("127.0.0.1 -192.0.2.1"), 0, 16).unwrap();
         assert_eq!(listeners.len(), 1);

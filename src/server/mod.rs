@@ -10,8 +10,10 @@ mod accept;
 mod background;
 mod connection;
 mod executor;
+mod follow;
 mod listen;
 mod options;
+mod plan;
 mod pool;
 mod shared;
 mod stream;
@@ -20,48 +22,24 @@ mod turn;
 mod worker;
 
 use crate::api::Db;
-use crate::config::Settings;
 use crate::error::{Error, Result};
-use accept::Dealer;
+use accept::{Acceptors, Dealer};
 use background::Background;
+use follow::{Follower, Rebind};
 use options::Options;
+pub use plan::{Addresses, Ports};
+use plan::{Listeners, Plan};
 use shared::Shared;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
-use worker::{Mailbox, Manner, Message};
-
-/// The TCP ports to listen on; none: not at all, 0: one that the system picks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ports {
-    pub tcp: Option<u16>,
-    pub tls: Option<u16>,
-    pub text: Option<u16>,
-}
-
-impl Ports {
-    /// The ports of the directives, where 0 means none.
-    pub fn configured(settings: &Settings) -> Ports {
-        let port = |number: u16| (number != 0).then_some(number);
-        Ports { tcp: port(settings.port), tls: port(settings.tls_port), text: port(settings.text_port) }
-    }
-}
-
-/// Where a server listens.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Addresses {
-    pub tcp: Vec<SocketAddr>,
-    pub tls: Vec<SocketAddr>,
-    pub text: Vec<SocketAddr>,
-    pub unix: Option<PathBuf>,
-}
+use worker::{Mailbox, Message};
 
 /// What the control thread is told.
 enum Control {
+    /// `bind` or a port was changed: these listeners go and these come.
+    Rebind(Rebind),
     Stop,
 }
 
@@ -70,13 +48,6 @@ pub struct Server {
     addresses: Addresses,
     control: mpsc::UnboundedSender<Control>,
     thread: Option<JoinHandle<Result<()>>>,
-}
-
-/// The listening sockets.
-#[derive(Default)]
-struct Listeners {
-    tcp: Vec<(TcpListener, Manner)>,
-    unix: Option<UnixListener>,
 }
 
 impl Server {
@@ -96,12 +67,15 @@ impl Server {
         let workers = options.workers;
         let shared = Arc::new(Shared::new(instance, options));
         if let Some(tls) = options::tls(&settings) {
-            shared.tls.load(&tls).map_err(Error::err)?;
+            shared.tls.replace(tls::server_config(&tls).map_err(Error::err)?);
         }
-        let (listeners, addresses) = listen(&settings, ports).map_err(Error::err)?;
+        let plan = Plan::new(&settings, ports);
+        let (listeners, addresses) = plan.listen(&settings).map_err(Error::err)?;
         let (control, inbox) = mpsc::unbounded_channel();
         let on_shutdown = control.clone();
         shared.instance.lifecycle.on_shutdown(move || drop(on_shutdown.send(Control::Stop)));
+        let follower = Follower::new(&shared, plan, control.clone());
+        shared.instance.on_settings_change(Box::new(move |old, new| follower.changed(old, new)));
         let started = Started { shared, workers: Vec::new(), threads: Vec::new(), addresses };
         let thread = started.run(listeners, workers, inbox)?;
         Ok(Server { addresses: thread.1, control, thread: Some(thread.0) })
@@ -146,33 +120,6 @@ impl Drop for Server {
     }
 }
 
-fn listen(settings: &Settings, ports: Ports) -> std::result::Result<(Listeners, Addresses), String> {
-    let backlog = i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX);
-    let mut listeners = Listeners::default();
-    let mut addresses = Addresses::default();
-    let of_manner = [
-        (ports.tcp, Manner::Plain, &mut addresses.tcp),
-        (ports.tls, Manner::Tls, &mut addresses.tls),
-        (ports.text, Manner::Text, &mut addresses.text),
-    ];
-    for (port, manner, addresses) in of_manner {
-        let Some(port) = port else { continue };
-        for listener in listen::tcp(&settings.bind, port, backlog)? {
-            addresses.extend(listener.local_addr());
-            listeners.tcp.push((listener, manner));
-        }
-    }
-    if !settings.unixsocket.is_empty() {
-        let path = PathBuf::from(&settings.unixsocket);
-        listeners.unix = Some(listen::unix(&path, settings.unixsocketperm, backlog)?);
-        addresses.unix = Some(path);
-    }
-    if listeners.tcp.is_empty() && listeners.unix.is_none() {
-        return Err("Configured to not listen anywhere, exiting.".into());
-    }
-    Ok((listeners, addresses))
-}
-
 /// The threads of a server, as the control thread holds them.
 struct Started {
     shared: Arc<Shared>,
@@ -205,35 +152,16 @@ impl Started {
 
     async fn control(self, listeners: Listeners, mut inbox: mpsc::UnboundedReceiver<Control>) -> Result<()> {
         let background = Background::start(self.shared.clone());
-        let accepting = self.accept(listeners);
+        let mut acceptors = Acceptors::new(Dealer::new(self.shared.clone(), self.workers.clone()));
+        acceptors.start(listeners);
         // None: the server's handle is gone.
-        let _: Option<Control> = inbox.recv().await;
+        while let Some(Control::Rebind(rebind)) = inbox.recv().await {
+            acceptors.stop(|listening| rebind.gone.contains(listening)).await;
+            acceptors.start(rebind.come);
+        }
         tracing::info!("stopping: no new clients from here on");
-        for acceptor in accepting {
-            acceptor.abort();
-            // Its listener is closed when this returns.
-            let _ = acceptor.await;
-        }
+        acceptors.stop_all().await;
         self.stop(background)
-    }
-
-    fn accept(&self, listeners: Listeners) -> Vec<tokio::task::JoinHandle<()>> {
-        let dealer = Dealer::new(self.shared.clone(), self.workers.clone());
-        let mut tasks = Vec::new();
-        for (listener, manner) in listeners.tcp {
-            match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => {
-                    tasks.push(tokio::task::spawn_local(dealer.clone().accept_tcp(listener, manner)))
-                }
-                Err(error) => tracing::error!("a listening socket cannot be used: {error}"),
-            }
-        }
-        match listeners.unix.map(tokio::net::UnixListener::from_std) {
-            Some(Ok(listener)) => tasks.push(tokio::task::spawn_local(dealer.accept_unix(listener))),
-            Some(Err(error)) => tracing::error!("the Unix socket cannot be used: {error}"),
-            None => {}
-        }
-        tasks
     }
 
     fn stop(self, background: Background) -> Result<()> {

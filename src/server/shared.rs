@@ -36,6 +36,12 @@ impl Shared {
         self.options.read().clone()
     }
 
+    /// Changes the directives for every thread.
+    pub fn set_options(&self, options: Options) {
+        *self.options.write() = Arc::new(options);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
     /// How often the directives were changed.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)

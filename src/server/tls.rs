@@ -48,13 +48,9 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files and accepts connections with them from here on; those that are open stay.
-    ///
-    /// # Errors
-    /// When a file cannot be read or does not fit; then nothing changes.
-    pub fn load(&self, options: &TlsOptions) -> Result<(), String> {
-        *self.config.write() = Some(Arc::new(server_config(options)?));
-        Ok(())
+    /// Accepts connections with this from here on; those that are open stay.
+    pub fn replace(&self, config: ServerConfig) {
+        *self.config.write() = Some(Arc::new(config));
     }
 
     /// The server's side of a new connection; none without certificates.

@@ -98,6 +98,23 @@ impl<S: Read + Write> Client<S> {
         self.expect(reply);
     }
 
+    /// The rest of the line, without its end.
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while matches!(self.stream.read(&mut byte), Ok(1)) && byte[0] != b'\n' {
+            line.push(byte[0]);
+        }
+        String::from_utf8_lossy(&line).trim_end().to_owned()
+    }
+
+    /// So many bytes, whatever they are.
+    pub fn take(&mut self, bytes: usize) -> String {
+        let mut taken = vec![0; bytes];
+        self.stream.read_exact(&mut taken).unwrap();
+        String::from_utf8_lossy(&taken).trim_end().to_owned()
+    }
+
     /// Reads to the end of the stream, a reset included.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
