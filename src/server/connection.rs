@@ -1,7 +1,8 @@
 //! One client: reads requests, has them executed, writes the replies.
 //!
 //! A connection is one task of its worker. Its state is shared with the worker's committer, which
-//! writes the replies of a turn (see [`super::turn`]), and with the sweeper; all on one thread.
+//! writes the replies of a turn (see [`super::turn`]), and with the sweeper; all on one thread. The
+//! task itself writes only what the socket did not take from the committer.
 
 use super::executor::{self, INTERNAL_ERROR, Outcome};
 use super::options::Options;
@@ -68,12 +69,24 @@ struct Io {
     held: Option<Words>,
     /// Bytes read and written that the server's totals know of.
     counted: (u64, u64),
-    /// Where the replies begin that no flush covers yet.
-    mark: Option<Mark>,
-    /// How many replies there are since.
-    unflushed_replies: usize,
-    /// How often commits had been undone at that point.
+    /// Since when no flush covers what the client was told; none at the end of a turn.
+    turn: Option<TurnBegin>,
+}
+
+/// How things stood when a connection's first command of a turn ran.
+struct TurnBegin {
+    /// Where the replies begin.
+    mark: Mark,
+    /// How many there are since.
+    replies: usize,
+    /// How often commits had been undone.
     undone: u64,
+}
+
+impl TurnBegin {
+    fn new(output: &ReplyBuffer, instance: &Instance) -> TurnBegin {
+        TurnBegin { mark: output.mark(), replies: 0, undone: instance.keyspace.engine().undone() }
+    }
 }
 
 /// Why the execution of what has arrived came to a halt.
@@ -102,9 +115,7 @@ impl Connection {
             session: Some(session),
             held: None,
             counted: (0, 0),
-            mark: None,
-            unflushed_replies: 0,
-            undone: 0,
+            turn: None,
         };
         Rc::new(Connection {
             client,
@@ -240,7 +251,6 @@ impl Connection {
     fn execute(&self, worker: &Worker) -> Halt {
         let io = &mut *self.io.borrow_mut();
         let instance = &*worker.shared.instance;
-        io.begin(instance);
         let Some(session) = io.session.as_mut() else { return Halt::Close };
         worker.refresh();
         let mut limits = worker.limits();
@@ -267,6 +277,7 @@ impl Connection {
                     }
                 },
             };
+            io.turn.get_or_insert_with(|| TurnBegin::new(&io.output, instance));
             session.tier = ReadTier::Memory;
             match executor::run(instance, session, &words) {
                 Outcome::Done(Err(Error::NeedsDisk)) => return Halt::Disk(words),
@@ -275,7 +286,7 @@ impl Connection {
                     return Halt::Paused(until_ms);
                 }
                 outcome => {
-                    if !push_reply(&mut io.output, session, &mut io.unflushed_replies, outcome) {
+                    if !push_reply(&mut io.output, session, &mut io.turn, outcome) {
                         return Halt::Close;
                     }
                     if worker.is_over_hard_limit(io.output.len()) {
@@ -321,9 +332,9 @@ impl Connection {
             outcome => (session, outcome),
         };
         let io = &mut *self.io.borrow_mut();
-        io.begin(&worker.shared.instance);
-        io.undone = io.undone.min(before);
-        if !push_reply(&mut io.output, &mut session, &mut io.unflushed_replies, outcome) {
+        let turn = io.turn.get_or_insert_with(|| TurnBegin::new(&io.output, &worker.shared.instance));
+        turn.undone = turn.undone.min(before);
+        if !push_reply(&mut io.output, &mut session, &mut io.turn, outcome) {
             self.closing.set(true);
         }
         if worker.is_over_hard_limit(io.output.len()) {
@@ -332,35 +343,22 @@ impl Connection {
         io.session = Some(session);
     }
 
-    /// Writes the replies out, or leaves that to the committer if they must wait for a flush.
+    /// Leaves the replies to the committer.
     fn finish_turn(self: &Rc<Self>, worker: &Worker) {
-        if self.in_turn.get() || self.is_killed() {
-            return;
-        }
-        if worker.needs_commit() {
+        let io = self.io.borrow();
+        self.publish(&io);
+        // Commands without replies may have commits that a flush is owed.
+        if !self.in_turn.get() && !self.is_killed() && (io.turn.is_some() || !io.output.is_empty()) {
             self.in_turn.set(true);
             worker.turn.join(self.clone());
-            return;
         }
-        let io = &mut *self.io.borrow_mut();
-        if worker.shared.instance.keyspace.engine().undone() != io.undone {
-            io.take_replies_back(&LOST);
-        }
-        io.mark = None;
-        self.publish(io);
-        self.write_some(io);
     }
 
-    /// The committer has flushed, or failed to.
+    /// The committer has flushed, or failed to: the replies go out, or errors in their place.
     pub fn turn_ended(&self, worker: &Worker, failed: Option<&Error>) {
         self.in_turn.set(false);
         let io = &mut *self.io.borrow_mut();
-        if let Some(error) = failed {
-            io.take_replies_back(error);
-        } else if worker.shared.instance.keyspace.engine().undone() != io.undone {
-            io.take_replies_back(&LOST);
-        }
-        io.mark = None;
+        io.end_turn(failed, worker.shared.instance.keyspace.engine().undone());
         self.write_some(io);
         if self.wake_after_turn.take() || !io.is_drained() || self.is_killed() {
             self.wake();
@@ -462,22 +460,18 @@ impl Connection {
 }
 
 impl Io {
-    /// Notes where the replies of a turn begin.
-    fn begin(&mut self, instance: &Instance) {
-        if self.mark.is_none() {
-            self.mark = Some(self.output.mark());
-            self.unflushed_replies = 0;
-            self.undone = instance.keyspace.engine().undone();
-        }
-    }
-
-    /// Puts `error` in the place of each reply of the turn.
-    fn take_replies_back(&mut self, error: &Error) {
-        let Some(mark) = self.mark.take() else { return };
-        self.output.truncate_to(mark);
+    /// The turn is over: puts the error in the place of each reply if its commits are lost.
+    fn end_turn(&mut self, failed: Option<&Error>, undone: u64) {
+        let Some(turn) = self.turn.take() else { return };
+        let error = match failed {
+            Some(error) => error,
+            None if undone != turn.undone => &LOST,
+            None => return,
+        };
+        self.output.truncate_to(turn.mark);
         let dialect = self.session.as_ref().map_or(Dialect::Resp2, |session| session.dialect);
         let reply = Reply::Error(error.to_string().into());
-        for _ in 0..self.unflushed_replies {
+        for _ in 0..turn.replies {
             self.output.write(&reply, dialect);
         }
     }
@@ -511,7 +505,7 @@ fn count(counter: &AtomicU64, bytes: usize) {
 fn push_reply(
     output: &mut ReplyBuffer,
     session: &mut Session,
-    replies: &mut usize,
+    turn: &mut Option<TurnBegin>,
     outcome: Outcome,
 ) -> bool {
     let (reply, goes_on) = match outcome {
@@ -521,7 +515,9 @@ fn push_reply(
     };
     if session.takes_reply() && !matches!(reply, Reply::Silence) {
         output.write(&reply, session.dialect);
-        *replies += 1;
+        if let Some(turn) = turn {
+            turn.replies += 1;
+        }
     }
     goes_on && !session.close_after_reply
 }

@@ -1,9 +1,11 @@
 //! Group commit: one flush for all the connections of a turn of the event loop.
 //!
-//! A connection whose replies may speak of commits that are not flushed yet joins the turn instead
-//! of writing them out. The first to join wakes the committer, and as tokio runs woken tasks in
-//! order, it comes after all connections that were ready at the time. It flushes once, writes the
-//! replies of all of them to their sockets, and only wakes the tasks that have something left to do.
+//! A connection that has executed commands joins the turn instead of writing its replies. The first
+//! to join wakes the committer, and as tokio runs woken tasks in order, it comes after all
+//! connections that were ready at the time. It flushes once, if there is anything to flush, writes
+//! the replies of all of them to their sockets, and only wakes the tasks that have something left to
+//! do. Writing at the end of the turn is cheaper than writing at once even when nothing is to be
+//! flushed (4 to 6 % less time of the processor for GET): clients wake up to several replies.
 
 use super::connection::Connection;
 use super::worker::Worker;
@@ -13,7 +15,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// The connections of a worker that wait for the next flush.
+/// The connections of a worker that wait for the end of the turn.
 #[derive(Default)]
 pub struct Turn {
     waiting: RefCell<Vec<Rc<Connection>>>,
@@ -21,7 +23,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Makes a connection wait for the next flush.
+    /// Makes a connection wait for the end of the turn.
     pub fn join(&self, connection: Rc<Connection>) {
         self.waiting.borrow_mut().push(connection);
         if let Some(waker) = self.committer.take() {
@@ -45,7 +47,7 @@ pub async fn commit_turns(worker: Rc<Worker>) {
         })
         .await;
         worker.refresh();
-        let committed = commit(&worker);
+        let committed = if worker.needs_commit() { commit(&worker) } else { Ok(()) };
         for connection in joined.drain(..) {
             connection.turn_ended(&worker, committed.as_ref().err());
         }
