@@ -1,0 +1,41 @@
+//! Every decoder of stored bytes. What decodes must encode to something that decodes to the same.
+#![no_main]
+
+use bytes::Bytes;
+use diskdb::encoding::databases::Databases;
+use diskdb::encoding::glob::{self, Case};
+use diskdb::encoding::meta::{Head, Meta};
+use diskdb::encoding::{keys, text, varint};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let bytes = Bytes::copy_from_slice(data);
+    if let Ok(meta) = Meta::decode(&bytes) {
+        assert_eq!(Meta::decode(&meta.encode()).as_ref(), Ok(&meta));
+    }
+    let _ = Head::decode(data);
+    if let Ok(databases) = Databases::decode(data) {
+        assert_eq!(databases.encode(), data);
+    }
+    if let Ok((namespace, key)) = keys::decode_meta(data) {
+        assert_eq!(keys::meta(namespace, key).as_slice(), data);
+    }
+    if let Ok((namespace, deadline_ms, key)) = keys::decode_expiry(data) {
+        assert_eq!(keys::expiry(namespace, deadline_ms, key), data);
+    }
+    if let Ok((namespace, version, number)) = keys::decode_chunk(data) {
+        assert_eq!(keys::chunk(namespace, version, number).as_slice(), data);
+    }
+    let mut rest = data;
+    if let Ok(value) = varint::take(&mut rest) {
+        let mut out = Vec::new();
+        varint::put(&mut out, value);
+        assert_eq!(out, data[..data.len() - rest.len()]);
+    }
+    if let Some(number) = text::parse_i64(data) {
+        assert_eq!(number.to_string().as_bytes(), data);
+    }
+    if let Some(middle) = data.iter().position(|byte| *byte == 0) {
+        let _ = glob::matches(&data[..middle], &data[middle + 1..], Case::Sensitive);
+    }
+});
