@@ -37,6 +37,11 @@ impl ManualClock {
         ManualClock { now_us: AtomicU64::new(now_ms * 1000) }
     }
 
+    /// Sets the clock to `now_ms` milliseconds since the Unix epoch, which may lie in its past.
+    pub fn set_ms(&self, now_ms: u64) {
+        self.now_us.store(now_ms * 1000, Ordering::SeqCst);
+    }
+
     /// Moves the clock forward by `ms` milliseconds.
     pub fn advance_ms(&self, ms: u64) {
         self.now_us.fetch_add(ms * 1000, Ordering::SeqCst);

@@ -3,50 +3,108 @@
 use super::{DbIndex, Keys, Keyspace, Origin};
 use crate::encoding::keys::{self, Namespace};
 use crate::error::Result;
-use crate::storage::{Direction, ReadTier, ScanRange, Space};
+use crate::storage::{Direction, ReadTier, Scan, ScanRange, Space};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Up to where each namespace's index was walked. Deleted entries lie before that point, and are
-/// not walked over again. Deadlines added behind it (a clock that stepped back) move it back.
-#[derive(Default)]
+/// How often a count of keys is tried while keys come and go.
+const COUNT_ATTEMPTS: usize = 4;
+
+/// How far each namespace's index was walked. Deleted entries lie before that point, and are not
+/// walked over again. Deadlines added behind it (a clock that stepped back) move it back.
 pub(super) struct Schedule {
-    walked_to_ms: Mutex<HashMap<Namespace, u64>>,
+    progress: Mutex<HashMap<Namespace, Progress>>,
+    /// Held during a walk: there is one at a time.
+    walking: Mutex<()>,
+    active: AtomicBool,
+    /// The engine's count as it was last seen.
+    undone: AtomicU64,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Progress {
+    /// Nothing is due before this.
+    done_to_ms: u64,
+    /// Where the walk that is under way will end, or the last one ended.
+    reached_ms: u64,
 }
 
 impl Schedule {
-    /// Takes note of a new entry of the index.
-    pub(super) fn note(&self, expiry_key: &[u8]) {
-        let Ok((namespace, deadline_ms, _)) = keys::decode_expiry(expiry_key) else { return };
-        if let Some(walked_to_ms) = self.walked_to_ms.lock().get_mut(&namespace) {
-            *walked_to_ms = deadline_ms.min(*walked_to_ms);
+    pub(super) fn new() -> Schedule {
+        Schedule {
+            progress: Mutex::new(HashMap::new()),
+            walking: Mutex::new(()),
+            active: AtomicBool::new(true),
+            undone: AtomicU64::new(0),
         }
     }
 
-    fn walked_to_ms(&self, namespace: Namespace) -> u64 {
-        *self.walked_to_ms.lock().entry(namespace).or_default()
+    /// Takes note of an entry that was added. To be called once it is visible: a walk that began
+    /// before either meets it, or is still to learn of it here.
+    pub(super) fn note(&self, namespace: Namespace, deadline_ms: u64) {
+        if let Some(progress) = self.progress.lock().get_mut(&namespace) {
+            progress.done_to_ms = progress.done_to_ms.min(deadline_ms);
+            progress.reached_ms = progress.reached_ms.min(deadline_ms);
+        }
     }
 
-    fn advance(&self, namespace: Namespace, from_ms: u64, to_ms: u64) {
-        if let Some(walked_to_ms) = self.walked_to_ms.lock().get_mut(&namespace) {
-            // An entry noted in between wins.
-            if *walked_to_ms == from_ms {
-                *walked_to_ms = to_ms;
-            }
+    /// Begins a walk up to `to_ms`; returns where it begins.
+    fn begin(&self, namespace: Namespace, to_ms: u64) -> u64 {
+        let mut progress = self.progress.lock();
+        let progress = progress.entry(namespace).or_default();
+        progress.reached_ms = to_ms.max(progress.done_to_ms);
+        progress.done_to_ms
+    }
+
+    /// Ends a walk that came as far as `end_ms`. Entries noted in between win.
+    fn end(&self, namespace: Namespace, end_ms: u64) {
+        if let Some(progress) = self.progress.lock().get_mut(&namespace) {
+            progress.done_to_ms = progress.reached_ms.min(end_ms).max(progress.done_to_ms);
+        }
+    }
+
+    fn done_to_ms(&self, namespace: Namespace) -> u64 {
+        self.progress.lock().get(&namespace).map_or(0, |progress| progress.done_to_ms)
+    }
+
+    /// Nothing is known of a namespace any more.
+    pub(super) fn forget(&self, namespace: Namespace) {
+        self.progress.lock().remove(&namespace);
+    }
+
+    /// Nothing is known of any namespace if deletions were undone since the last call: keys may be
+    /// back, and due once more.
+    fn compare_undone(&self, undone: u64) {
+        if self.undone.swap(undone, Ordering::AcqRel) != undone {
+            self.progress.lock().clear();
         }
     }
 }
 
+/// How many keys are deleted in one commit.
+const KEYS_PER_COMMIT: usize = 16;
+
 impl Keyspace {
-    /// Deletes up to `limit` keys whose time has come, each by a write of its own with the event
-    /// `expired`; returns how many. Not flushed.
+    /// Whether keys are deleted when their time comes, and not only when somebody looks at them.
+    pub fn active_expiry(&self) -> bool {
+        self.expiry.active.load(Ordering::Relaxed)
+    }
+
+    /// Switches [`Keyspace::active_expiry`].
+    pub fn set_active_expiry(&self, active: bool) {
+        self.expiry.active.store(active, Ordering::Relaxed);
+    }
+
+    /// Deletes up to `limit` keys whose time has come, as ordinary writes with the event `expired`;
+    /// returns how many entries of the index it worked off. Not flushed. To be called with no key
+    /// locked.
+    ///
+    /// # Errors
+    /// What the engine reports; the keys that were not deleted stay due.
     pub fn expire_due(&self, limit: usize) -> Result<usize> {
         let mut expired = 0;
-        if !self.expires_actively.load(Ordering::Acquire) {
-            return Ok(0);
-        }
         for db in 0..self.database_count() {
             if expired < limit && self.expires_count(db)? > 0 {
                 expired += self.expire_due_of(db, limit - expired)?;
@@ -56,29 +114,79 @@ impl Keyspace {
     }
 
     /// As [`Keyspace::expire_due`], for one database.
+    ///
+    /// # Errors
+    /// As [`Keyspace::expire_due`].
     pub fn expire_due_of(&self, db: DbIndex, limit: usize) -> Result<usize> {
+        let _walking = self.expiry.walking.lock();
+        self.expiry.compare_undone(self.engine().undone());
         let namespace = self.namespace(db);
-        let from_ms = self.expiry.walked_to_ms(namespace);
-        let now_ms = self.clock().now_ms();
-        let due = self.due(namespace, from_ms, now_ms, limit)?;
-        let walked_to_ms = if due.len() < limit { now_ms + 1 } else { due.last().map_or(0, |(at, _)| *at) };
-        for (deadline_ms, key) in &due {
-            self.expire_entry(db, namespace, *deadline_ms, key)?;
+        let to_ms = self.clock().now_ms().saturating_add(1);
+        let from_ms = self.expiry.begin(namespace, to_ms);
+        let due = self.due(namespace, from_ms, to_ms, limit)?;
+        for some in due.chunks(KEYS_PER_COMMIT) {
+            if !self.expire_entries(db, namespace, some)? {
+                return Ok(due.len());
+            }
         }
-        self.expiry.advance(namespace, from_ms, walked_to_ms.max(from_ms));
+        // Where entries were left over, some of them may have the deadline of the last one taken.
+        let full = due.last().filter(|_| due.len() >= limit);
+        self.expiry.end(namespace, full.map_or(to_ms, |(deadline_ms, _)| *deadline_ms));
         Ok(due.len())
     }
 
-    fn due(
+    /// How many keys of a database live: dead ones do not count, unless they are left lying because
+    /// active expiry is off. O(keys that are due and not yet deleted).
+    ///
+    /// # Errors
+    /// What the engine reports; [`crate::error::Error::NeedsDisk`] in [`ReadTier::Memory`].
+    pub fn live_key_count(&self, db: DbIndex, tier: ReadTier) -> Result<u64> {
+        let mut count = self.key_count(db)?;
+        if !self.active_expiry() {
+            return Ok(count);
+        }
+        // The count and the index are read one after the other: once more if keys came or went.
+        for _ in 0..COUNT_ATTEMPTS {
+            let due = if self.expires_count(db)? == 0 { 0 } else { self.due_count(db, tier)? };
+            let now = self.key_count(db)?;
+            if now == count {
+                return Ok(count.saturating_sub(due));
+            }
+            count = now;
+        }
+        Ok(count.saturating_sub(self.due_count(db, tier)?))
+    }
+
+    fn due_count(&self, db: DbIndex, tier: ReadTier) -> Result<u64> {
+        self.expiry.compare_undone(self.engine().undone());
+        let namespace = self.namespace(db);
+        let from_ms = self.expiry.done_to_ms(namespace);
+        let to_ms = self.clock().now_ms().saturating_add(1);
+        let mut scan = self.scan_deadlines(namespace, from_ms, to_ms, tier)?;
+        let mut count = 0;
+        while scan.next()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The entries of the index from one time (included) to another (excluded).
+    fn scan_deadlines(
         &self,
         namespace: Namespace,
         from_ms: u64,
-        now_ms: u64,
-        limit: usize,
-    ) -> Result<Vec<(u64, Bytes)>> {
-        let from = keys::expiry(namespace, from_ms, b"");
-        let range = ScanRange::new(&from, &keys::expiry(namespace, now_ms + 1, b""));
-        let mut scan = self.engine().scan(Space::Expiry, &range, Direction::Forward, ReadTier::Disk)?;
+        to_ms: u64,
+        tier: ReadTier,
+    ) -> Result<Box<dyn Scan + '_>> {
+        let range = ScanRange::new(
+            &keys::expiry(namespace, from_ms.min(to_ms), b""),
+            &keys::expiry(namespace, to_ms, b""),
+        );
+        Ok(self.engine().scan(Space::Expiry, &range, Direction::Forward, tier)?)
+    }
+
+    fn due(&self, namespace: Namespace, from_ms: u64, to_ms: u64, limit: usize) -> Result<Vec<(u64, Bytes)>> {
+        let mut scan = self.scan_deadlines(namespace, from_ms, to_ms, ReadTier::Disk)?;
         let mut due = Vec::new();
         while due.len() < limit {
             let Some((entry, _)) = scan.next()? else { break };
@@ -92,8 +200,7 @@ impl Keyspace {
     /// first. Linear in `sample`.
     pub fn average_ttl_ms(&self, db: DbIndex, sample: usize, tier: ReadTier) -> Result<u64> {
         let now_ms = self.clock().now_ms();
-        let range = ScanRange::prefix(&self.namespace(db).prefix());
-        let mut scan = self.engine().scan(Space::Expiry, &range, Direction::Forward, tier)?;
+        let mut scan = self.scan_deadlines(self.namespace(db), now_ms, u64::MAX, tier)?;
         let (mut sum_ms, mut count) = (0_u128, 0_u128);
         while count < sample as u128 {
             let Some((entry, _)) = scan.next()? else { break };
@@ -104,18 +211,28 @@ impl Keyspace {
         Ok((sum_ms / count.max(1)) as u64)
     }
 
-    /// Deletes the key if the entry still speaks of it; the entry goes in any case.
-    fn expire_entry(&self, db: DbIndex, namespace: Namespace, deadline_ms: u64, key: &Bytes) -> Result<()> {
+    /// Deletes the keys that their entries still speak of, and every entry that speaks of nothing.
+    /// Returns false, and does nothing, if the database was emptied or exchanged in between.
+    fn expire_entries(&self, db: DbIndex, namespace: Namespace, entries: &[(u64, Bytes)]) -> Result<bool> {
         let origin = Origin { db, client: 0, tier: ReadTier::Disk };
-        self.write(origin, &Keys::one(key), |tx| {
-            if tx.namespace() == namespace {
+        let written = self.write(origin, &Keys::many(entries.iter().map(|(_, key)| key)), |tx| {
+            if tx.namespace() != namespace {
+                return Ok(None);
+            }
+            let mut alive = Vec::new();
+            for (deadline_ms, key) in entries {
                 let slot = tx.slot(key)?;
-                if slot.meta().and_then(|meta| meta.expire_at_ms) != Some(deadline_ms) {
-                    tx.write(Space::Expiry, &keys::expiry(namespace, deadline_ms, key), None);
+                if slot.meta().and_then(|meta| meta.expire_at_ms) == Some(*deadline_ms) {
+                    // The clock stepped back since the entry was read.
+                    alive.push(*deadline_ms);
+                } else {
+                    tx.write(Space::Expiry, &keys::expiry(namespace, *deadline_ms, key), None);
                 }
             }
-            Ok(())
+            Ok(Some(alive))
         })?;
-        Ok(())
+        let Some(alive) = written.value else { return Ok(false) };
+        alive.into_iter().for_each(|deadline_ms| self.expiry.note(namespace, deadline_ms));
+        Ok(true)
     }
 }

@@ -4,6 +4,8 @@ pub mod cursors;
 pub mod event;
 pub mod expiry;
 mod locks;
+#[cfg(test)]
+mod tests;
 pub mod tx;
 
 use crate::clock::Clock;
@@ -17,6 +19,7 @@ use event::{Change, ClientId, Commit, Observer};
 pub use locks::Keys;
 use locks::Locks;
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use tx::{ReadTx, WriteTx};
@@ -88,7 +91,6 @@ pub struct Keyspace {
     observers: RwLock<Vec<Arc<dyn Observer>>>,
     expiry: expiry::Schedule,
     lookups: Lookups,
-    expires_actively: AtomicBool,
     has_garbage: AtomicBool,
     cursors: cursors::Cursors,
 }
@@ -116,9 +118,8 @@ impl Keyspace {
             databases: Mutex::new(namespaces),
             versions: AtomicU64::new(u64::from(opened) << VERSION_BITS),
             observers: RwLock::new(Vec::new()),
-            expiry: expiry::Schedule::default(),
+            expiry: expiry::Schedule::new(),
             lookups: Lookups::default(),
-            expires_actively: AtomicBool::new(true),
             has_garbage: AtomicBool::new(true),
             cursors: cursors::Cursors::new(opened),
         };
@@ -133,12 +134,6 @@ impl Keyspace {
     /// The clock that deadlines are measured by.
     pub fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
-    }
-
-    /// Whether keys die when their time has come, and not only when somebody looks at them. For
-    /// tests, which want to see what happens in between.
-    pub fn set_active_expiry(&self, on: bool) {
-        self.expires_actively.store(on, Ordering::Release);
     }
 
     /// How often keys that were looked up for reading were there.
@@ -199,7 +194,10 @@ impl Keyspace {
         self.lookups.add(tx.lookups(), &result);
         drop(guards);
         for (db, key) in tx.take_dead() {
-            self.expire_key(db, &key)?;
+            // A dead key stays dead, deleted or not: reads go on while nothing can be written.
+            if let Err(error) = self.expire_key(db, &key) {
+                tracing::debug!("an expired key could not be deleted: {error}");
+            }
         }
         result
     }
@@ -236,12 +234,15 @@ impl Keyspace {
         changes: Vec<Change>,
         replaced: Vec<DbIndex>,
     ) -> Result<Seq> {
-        for (space, key, value) in &batch.writes {
-            if *space == Space::Expiry && value.is_some() {
-                self.expiry.note(key);
-            }
-        }
+        let added = |(space, key, value): &(Space, Vec<u8>, Option<Bytes>)| {
+            let entry = (*space == Space::Expiry && value.is_some()).then(|| keys::decode_expiry(key).ok());
+            entry.flatten().map(|(namespace, deadline_ms, _)| (namespace, deadline_ms))
+        };
+        let deadlines: SmallVec<[_; 1]> = batch.writes.iter().filter_map(added).collect();
         let seq = self.engine.commit(batch)?;
+        for (namespace, deadline_ms) in deadlines {
+            self.expiry.note(namespace, deadline_ms);
+        }
         let commit = Commit { seq, origin, changes, replaced };
         for observer in self.observers.read().iter() {
             observer.committed(&commit);
@@ -318,6 +319,14 @@ impl Keyspace {
         if !self.has_garbage.swap(false, Ordering::AcqRel) {
             return Ok(false);
         }
+        let swept = self.sweep_oldest();
+        if !matches!(swept, Ok(false)) {
+            self.has_garbage.store(true, Ordering::Release);
+        }
+        swept
+    }
+
+    fn sweep_oldest(&self) -> Result<bool> {
         let Some(namespace) = self.oldest_garbage()? else { return Ok(false) };
         let prefix = namespace.prefix();
         let Some(end) = prefix_end(&prefix) else { return Ok(false) };
@@ -329,10 +338,10 @@ impl Keyspace {
         }
         self.engine.commit(batch)?;
         self.engine.flush()?;
+        self.expiry.forget(namespace);
         for space in spaces {
             self.engine.compact_range(space, &ScanRange::prefix(&prefix))?;
         }
-        self.has_garbage.store(true, Ordering::Release);
         Ok(true)
     }
 

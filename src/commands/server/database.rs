@@ -25,7 +25,7 @@ impl Command for DbSize {
 
 impl SessionCommand for DbSize {
     fn run(self, context: &mut Context<'_>) -> Result<i64> {
-        Ok(context.instance.keyspace.key_count(context.session.db)? as i64)
+        Ok(context.instance.keyspace.live_key_count(context.session.db, context.session.tier)? as i64)
     }
 }
 
