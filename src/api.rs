@@ -36,10 +36,11 @@ impl Db {
     /// # Errors
     /// When another process has it open, its format is newer, or it cannot be read.
     pub fn open(settings: Settings) -> Result<Db> {
-        Db::open_with_clock(settings, Arc::new(SystemClock))
+        Db::open_with_clock(settings, Arc::new(SystemClock))?.started()
     }
 
-    /// As [`Db::open`], with keys that age by `clock`.
+    /// As [`Db::open`], with keys that age by `clock`, and no threads: see
+    /// [`Instance::start_background`].
     ///
     /// # Errors
     /// As [`Db::open`].
@@ -65,10 +66,11 @@ impl Db {
     /// # Errors
     /// When the data in it cannot be opened.
     pub fn over(engine: Box<dyn Engine>, settings: Settings) -> Result<Db> {
-        Db::over_with_clock(engine, settings, Arc::new(SystemClock))
+        Db::over_with_clock(engine, settings, Arc::new(SystemClock))?.started()
     }
 
-    /// A database over an engine, whose keys age by `clock`.
+    /// A database over an engine, whose keys age by `clock`, and no threads: see
+    /// [`Instance::start_background`].
     ///
     /// # Errors
     /// When the data in it cannot be opened.
@@ -77,6 +79,11 @@ impl Db {
         let instance = Arc::new(Instance::new(keyspace, settings));
         instance.share();
         Ok(Db { instance })
+    }
+
+    fn started(self) -> Result<Db> {
+        self.instance.start_background()?;
+        Ok(self)
     }
 
     /// What the database has one of.

@@ -1,6 +1,7 @@
 //! What a running database has one of.
 
 pub mod acl;
+pub mod background;
 pub mod clients;
 pub mod histogram;
 pub mod latency;
@@ -13,9 +14,12 @@ pub mod stats;
 
 use crate::clock::Stopwatch;
 use crate::config::Settings;
+use crate::config::values::AppendFsync;
+use crate::error::{Error, Result};
 use crate::keyspace::Keyspace;
+use background::Background;
 use latency::Latency;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use saves::Saves;
 use settings::{CurrentSettings, Listener};
 use slowlog::Slowlog;
@@ -27,7 +31,7 @@ pub const REDIS_VERSION: &str = "7.0.15";
 
 /// One running database.
 pub struct Instance {
-    pub keyspace: Keyspace,
+    pub keyspace: Arc<Keyspace>,
     pub acl: acl::Acl,
     pub clients: clients::Clients,
     pub stats: Arc<Stats>,
@@ -38,6 +42,7 @@ pub struct Instance {
     pub identity: Identity,
     settings: CurrentSettings,
     itself: OnceLock<Weak<Instance>>,
+    background: Mutex<Option<Background>>,
 }
 
 /// What tells this run of the server from every other.
@@ -83,7 +88,8 @@ impl Instance {
         let stats = Arc::new(Stats::default());
         keyspace.observe(stats.clone());
         let instance = Instance {
-            keyspace,
+            keyspace: Arc::new(keyspace),
+            background: Mutex::new(None),
             acl: acl::Acl::new(&settings.requirepass),
             clients: clients::Clients::default(),
             stats,
@@ -97,6 +103,21 @@ impl Instance {
         };
         instance.configure_statistics();
         instance
+    }
+
+    /// Starts what the database does by itself, until it is dropped: expiry on time, `everysec`,
+    /// sweeping. A second call changes nothing.
+    ///
+    /// # Errors
+    /// When the operating system has no thread to give.
+    pub fn start_background(&self) -> Result<()> {
+        let mut background = self.background.lock();
+        if background.is_none() {
+            let syncs = self.settings().appendfsync != AppendFsync::No;
+            let started = Background::start(self.keyspace.clone(), syncs);
+            *background = Some(started.map_err(|error| Error::err(format_args!("no thread: {error}")))?);
+        }
+        Ok(())
     }
 
     /// Lets the instance hand itself to threads of its own.

@@ -1,0 +1,216 @@
+//! What a running database does by itself: deleting keys whose time has come, making writes survive
+//! the loss of power once a second, and sweeping up what emptied databases left on disk. Each on a
+//! thread of its own, so that none waits for another.
+
+use crate::error::Result;
+use crate::keyspace::Keyspace;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const EXPIRE_PERIOD: Duration = Duration::from_millis(25);
+const SYNC_PERIOD: Duration = Duration::from_secs(1);
+const SWEEP_PERIOD: Duration = Duration::from_secs(1);
+
+/// How many expired keys are deleted between two flushes.
+const EXPIRE_BATCH: usize = 256;
+
+/// The threads of one database; they end with it.
+pub struct Background {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    keyspace: Arc<Keyspace>,
+    stopped: Mutex<bool>,
+    stop: Condvar,
+    syncs: AtomicBool,
+}
+
+impl Background {
+    /// Starts the threads. `syncs`: whether writes are to be synchronized once a second.
+    ///
+    /// # Errors
+    /// When the operating system has no thread to give.
+    pub fn start(keyspace: Arc<Keyspace>, syncs: bool) -> std::io::Result<Background> {
+        let shared = Arc::new(Shared {
+            keyspace,
+            stopped: Mutex::new(false),
+            stop: Condvar::new(),
+            syncs: AtomicBool::new(syncs),
+        });
+        let mut background = Background { shared, threads: Vec::new() };
+        background.spawn("expirer", EXPIRE_PERIOD, Shared::expire)?;
+        background.spawn("syncer", SYNC_PERIOD, Shared::sync)?;
+        background.spawn("sweeper", SWEEP_PERIOD, Shared::sweep)?;
+        Ok(background)
+    }
+
+    /// Whether writes are to be synchronized once a second.
+    pub fn set_syncs(&self, syncs: bool) {
+        self.shared.syncs.store(syncs, Ordering::Relaxed);
+    }
+
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        period: Duration,
+        work: fn(&Shared) -> Result<()>,
+    ) -> std::io::Result<()> {
+        let shared = self.shared.clone();
+        let run = move || shared.repeat(name, period, work);
+        self.threads.push(std::thread::Builder::new().name(name.into()).spawn(run)?);
+        Ok(())
+    }
+}
+
+impl Drop for Background {
+    /// Stops the threads and waits for what they are at.
+    fn drop(&mut self) {
+        *self.shared.stopped.lock() = true;
+        self.shared.stop.notify_all();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a background thread had panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Works once every `period` until stopped. A failure is told once, until it is over.
+    fn repeat(&self, name: &str, period: Duration, work: fn(&Shared) -> Result<()>) {
+        let mut failing = false;
+        while !self.stopped_after(period) {
+            match work(self) {
+                Ok(()) => failing = false,
+                Err(error) if failing => tracing::debug!("{name}: {error}"),
+                Err(error) => {
+                    tracing::warn!("{name}: {error}");
+                    failing = true;
+                }
+            }
+        }
+    }
+
+    fn stopped_after(&self, period: Duration) -> bool {
+        let mut stopped = self.stopped.lock();
+        if !*stopped {
+            self.stop.wait_for(&mut stopped, period);
+        }
+        *stopped
+    }
+
+    /// Deletes all keys that are due, one batch after the other.
+    fn expire(&self) -> Result<()> {
+        while self.keyspace.active_expiry() && !*self.stopped.lock() {
+            let expired = self.keyspace.expire_due(EXPIRE_BATCH)?;
+            if expired > 0 {
+                self.keyspace.engine().flush()?;
+            }
+            if expired < EXPIRE_BATCH {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        let engine = self.keyspace.engine();
+        let unsynced = engine.has_unflushed() || engine.synced_seq() < engine.flushed_seq();
+        if unsynced && self.syncs.load(Ordering::Relaxed) {
+            engine.sync()?;
+        }
+        Ok(())
+    }
+
+    fn sweep(&self) -> Result<()> {
+        while !*self.stopped.lock() && self.keyspace.sweep()? {}
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, Stopwatch, SystemClock};
+    use crate::encoding::meta::Meta;
+    use crate::encoding::numbers::Kind;
+    use crate::keyspace::event::Event;
+    use crate::keyspace::{Keys, Origin};
+    use crate::storage::ReadTier;
+    use crate::storage::memory::MemoryEngine;
+    use bytes::Bytes;
+
+    fn keyspace() -> Arc<Keyspace> {
+        let clock = Arc::new(SystemClock);
+        Arc::new(Keyspace::open(Box::new(MemoryEngine::new()), clock, 1).unwrap())
+    }
+
+    fn put(keyspace: &Keyspace, name: &str, deadline_ms: u64) {
+        let key = Bytes::copy_from_slice(name.as_bytes());
+        let origin = Origin { db: 0, client: 0, tier: ReadTier::Disk };
+        let set = |tx: &mut crate::keyspace::tx::WriteTx| {
+            let mut slot = tx.slot(&key)?;
+            let meta = Meta { expire_at_ms: Some(deadline_ms), ..Meta::inline(Kind::String, Bytes::new()) };
+            tx.put(&mut slot, meta, Event::SET);
+            Ok(())
+        };
+        keyspace.write(origin, &Keys::one(&key), set).unwrap();
+    }
+
+    fn wait_for(what: impl Fn() -> bool) -> bool {
+        let watch = Stopwatch::start();
+        while watch.elapsed_us() < 5_000_000 {
+            if what() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+
+    #[test]
+    fn keys_go_without_anybody_looking() {
+        let keyspace = keyspace();
+        let _background = Background::start(keyspace.clone(), true).unwrap();
+        let now_ms = SystemClock.now_ms();
+        (0..1000).for_each(|number| put(&keyspace, &number.to_string(), now_ms + 20));
+        put(&keyspace, "stays", now_ms + 3_600_000);
+        assert!(wait_for(|| keyspace.key_count(0).unwrap() == 1));
+    }
+
+    #[test]
+    fn it_can_be_switched_off() {
+        let keyspace = keyspace();
+        keyspace.set_active_expiry(false);
+        let _background = Background::start(keyspace.clone(), true).unwrap();
+        put(&keyspace, "a", SystemClock.now_ms() + 1);
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(keyspace.key_count(0).unwrap(), 1);
+        keyspace.set_active_expiry(true);
+        assert!(wait_for(|| keyspace.key_count(0).unwrap() == 0));
+    }
+
+    #[test]
+    fn emptied_databases_are_swept() {
+        let keyspace = keyspace();
+        put(&keyspace, "a", u64::MAX);
+        keyspace.flush_databases(0, None).unwrap();
+        let _background = Background::start(keyspace.clone(), true).unwrap();
+        assert!(wait_for(|| keyspace.engine().memory_bytes() < 200));
+    }
+
+    #[test]
+    fn the_threads_end_at_once() {
+        let keyspace = keyspace();
+        let background = Background::start(keyspace.clone(), true).unwrap();
+        let watch = Stopwatch::start();
+        drop(background);
+        assert!(watch.elapsed_us() < 500_000);
+        assert_eq!(Arc::strong_count(&keyspace), 1);
+    }
+}
