@@ -15,7 +15,7 @@ pub mod stats;
 use crate::clock::Stopwatch;
 use crate::config::Settings;
 use crate::config::values::AppendFsync;
-use crate::error::{Error, Result};
+use crate::error;
 use crate::keyspace::Keyspace;
 use background::Background;
 use latency::Latency;
@@ -110,12 +110,13 @@ impl Instance {
     ///
     /// # Errors
     /// When the operating system has no thread to give.
-    pub fn start_background(&self) -> Result<()> {
+    pub fn start_background(&self) -> error::Result<()> {
         let mut background = self.background.lock();
         if background.is_none() {
             let syncs = self.settings().appendfsync != AppendFsync::No;
             let started = Background::start(self.keyspace.clone(), syncs);
-            *background = Some(started.map_err(|error| Error::err(format_args!("no thread: {error}")))?);
+            *background =
+                Some(started.map_err(|error| error::Error::err(format_args!("no thread: {error}")))?);
         }
         Ok(())
     }
@@ -145,6 +146,9 @@ impl Instance {
         edit: impl FnOnce(&mut Settings) -> Result<(), String>,
     ) -> Result<(), String> {
         self.settings.change(edit, |old, new| {
+            if let Some(background) = &*self.background.lock() {
+                background.set_syncs(new.appendfsync != AppendFsync::No);
+            }
             if old.requirepass != new.requirepass {
                 self.acl.set_requirepass(&new.requirepass);
             }

@@ -7,12 +7,14 @@ use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 type Table = BTreeMap<Vec<u8>, Bytes>;
 
 #[derive(Default)]
 struct State {
-    tables: [Table; Space::COUNT],
+    /// A scan keeps the table it began on; whoever writes meanwhile copies it once.
+    tables: [Arc<Table>; Space::COUNT],
     seq: Seq,
 }
 
@@ -46,19 +48,13 @@ impl Engine for MemoryEngine {
         direction: Direction,
         _tier: ReadTier,
     ) -> StorageResult<Box<dyn Scan + '_>> {
-        let state = self.state.read();
-        let end = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let empty = range.to.as_deref().is_some_and(|to| to <= range.from.as_slice());
-        let mut pairs: Vec<(Vec<u8>, Bytes)> = Vec::new();
-        if !empty {
-            let found =
-                state.tables[space as usize].range::<[u8], _>((Bound::Included(range.from.as_slice()), end));
-            pairs.extend(found.map(|(key, value)| (key.clone(), value.clone())));
-        }
-        if direction == Direction::Backward {
-            pairs.reverse();
-        }
-        Ok(Box::new(MemoryScan { pairs, next: 0 }))
+        let rest = (!empty).then(|| {
+            let to = range.to.clone().map_or(Bound::Unbounded, Bound::Excluded);
+            (Bound::Included(range.from.clone()), to)
+        });
+        let table = self.state.read().tables[space as usize].clone();
+        Ok(Box::new(MemoryScan { table, rest, direction }))
     }
 
     fn counter(&self, key: &[u8]) -> StorageResult<i64> {
@@ -69,21 +65,21 @@ impl Engine for MemoryEngine {
     fn commit(&self, batch: Batch) -> StorageResult<Seq> {
         let mut state = self.state.write();
         for (space, from, to) in batch.deleted_ranges {
-            let table = &mut state.tables[space as usize];
+            let table = Arc::make_mut(&mut state.tables[space as usize]);
             if from < to {
                 let doomed: Vec<Vec<u8>> = table.range(from..to).map(|(key, _)| key.clone()).collect();
                 doomed.iter().for_each(|key| drop(table.remove(key)));
             }
         }
         for (space, key, value) in batch.writes {
-            let table = &mut state.tables[space as usize];
+            let table = Arc::make_mut(&mut state.tables[space as usize]);
             match value {
                 Some(value) => drop(table.insert(key, value)),
                 None => drop(table.remove(&key)),
             }
         }
         for (key, delta) in batch.additions {
-            let table = &mut state.tables[Space::System as usize];
+            let table = Arc::make_mut(&mut state.tables[Space::System as usize]);
             let sum = table.get(&key).map_or(0, |bytes| decode_counter(bytes)) + delta;
             table.insert(key, Bytes::copy_from_slice(&sum.to_be_bytes()));
         }
@@ -134,7 +130,7 @@ impl Engine for MemoryEngine {
     fn memory_bytes(&self) -> u64 {
         let state = self.state.read();
         let bytes = |table: &Table| table.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-        state.tables.iter().map(bytes).sum::<usize>() as u64
+        state.tables.iter().map(|table| bytes(table)).sum::<usize>() as u64
     }
 
     fn name(&self) -> &'static str {
@@ -146,15 +142,27 @@ impl Engine for MemoryEngine {
     }
 }
 
+type Rest = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
 struct MemoryScan {
-    pairs: Vec<(Vec<u8>, Bytes)>,
-    next: usize,
+    table: Arc<Table>,
+    /// What is still to come.
+    rest: Option<Rest>,
+    direction: Direction,
 }
 
 impl Scan for MemoryScan {
     fn next(&mut self) -> StorageResult<Option<(&[u8], &[u8])>> {
-        let pair = self.pairs.get(self.next);
-        self.next += 1;
+        let Some((from, to)) = &mut self.rest else { return Ok(None) };
+        let mut range =
+            self.table.range::<[u8], _>((from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice)));
+        let pair = match self.direction {
+            Direction::Forward => range.next(),
+            Direction::Backward => range.next_back(),
+        };
+        if let Some((key, _)) = pair {
+            *(if self.direction == Direction::Forward { from } else { to }) = Bound::Excluded(key.clone());
+        }
         Ok(pair.map(|(key, value)| (key.as_slice(), value.as_ref())))
     }
 }
