@@ -1,9 +1,10 @@
 //! What can be done to a key whatever its type: deadlines, other names, copies.
 
+use super::string;
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
-use crate::encoding::text;
+use crate::encoding::rdb::{self, PayloadError};
 use crate::error::{Error, Result};
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::Event;
@@ -13,9 +14,6 @@ use bytes::Bytes;
 
 /// The spaces where members of values lie.
 const MEMBER_SPACES: [Space; 3] = [Space::Data, Space::Index, Space::Blob];
-
-/// The longest string that Redis keeps together with its object.
-const EMBEDDED_BYTES: usize = 44;
 
 /// When a deadline is only to be set on a condition on the one that is there. A key that lives for
 /// ever counts as having an infinite one.
@@ -182,10 +180,7 @@ fn write_members(tx: &mut WriteTx, members: Members) {
 /// How Redis would keep the value, as `OBJECT ENCODING` names it.
 pub fn encoding(meta: &Meta) -> &'static str {
     match meta.kind {
-        Kind::String if meta.outside.is_some() || meta.raw => "raw",
-        Kind::String if text::parse_i64(&meta.inline).is_some() => "int",
-        Kind::String if meta.inline.len() <= EMBEDDED_BYTES => "embstr",
-        Kind::String => "raw",
+        Kind::String => string::encoding(meta),
         Kind::List => "quicklist",
         Kind::Hash | Kind::Set => "hashtable",
         Kind::SortedSet => "skiplist",
@@ -213,4 +208,37 @@ pub fn stored_bytes(tx: &ReadTx, key: &[u8], meta: &Meta) -> Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+/// A value in Redis' own format, see `encoding::rdb`. O(size of the value).
+///
+/// # Errors
+/// When its type is not written yet.
+pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
+    let Some(meta) = tx.meta(key)? else { return Ok(None) };
+    let value = match meta.kind {
+        Kind::String => rdb::Value::String(string::contiguous(tx, &meta)?),
+        kind => return Err(Error::err(format_args!("DUMP does not know the type {} yet", kind.name()))),
+    };
+    Ok(Some(rdb::write(&value).into()))
+}
+
+/// Writes a value that is in Redis' own format, whatever was there; a deadline (ms since the Unix
+/// epoch) that has passed leaves nothing there. O(size of the value).
+///
+/// # Errors
+/// When the payload is damaged, too new, or of an unknown type.
+pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: Option<u64>) -> Result<()> {
+    let value = rdb::read(payload, string::MAX_BYTES).map_err(|error| match error {
+        PayloadError::Footer => Error::text("ERR DUMP payload version or checksum are wrong"),
+        PayloadError::Format => Error::text("ERR Bad data format"),
+    })?;
+    if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= tx.now_ms()) {
+        tx.delete(slot, Event::DEL);
+        return Ok(());
+    }
+    match value {
+        rdb::Value::String(value) => string::put(tx, slot, &value, deadline_ms, Event::RESTORE),
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ pub mod keys;
 pub mod long_double;
 pub mod meta;
 pub mod numbers;
+pub mod rdb;
 pub mod text;
 pub mod varint;
 

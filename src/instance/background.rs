@@ -106,7 +106,7 @@ impl Shared {
 
     /// Deletes all keys that are due, one batch after the other.
     fn expire(&self) -> Result<()> {
-        while self.keyspace.active_expiry() && !*self.stopped.lock() {
+        while !*self.stopped.lock() {
             let expired = self.keyspace.expire_due(EXPIRE_BATCH)?;
             if expired > 0 {
                 self.keyspace.engine().flush()?;

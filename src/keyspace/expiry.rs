@@ -97,7 +97,7 @@ impl Keyspace {
         self.expiry.active.store(active, Ordering::Relaxed);
     }
 
-    /// Deletes up to `limit` keys whose time has come, as ordinary writes with the event `expired`;
+    /// While active expiry is on, deletes up to `limit` keys whose time has come, as ordinary writes with the event `expired`;
     /// returns how many entries of the index it worked off. Not flushed. To be called with no key
     /// locked.
     ///
@@ -105,6 +105,9 @@ impl Keyspace {
     /// What the engine reports; the keys that were not deleted stay due.
     pub fn expire_due(&self, limit: usize) -> Result<usize> {
         let mut expired = 0;
+        if !self.active_expiry() {
+            return Ok(0);
+        }
         for db in 0..self.database_count() {
             if expired < limit && self.expires_count(db)? > 0 {
                 expired += self.expire_due_of(db, limit - expired)?;
@@ -113,7 +116,7 @@ impl Keyspace {
         Ok(expired)
     }
 
-    /// As [`Keyspace::expire_due`], for one database.
+    /// As [`Keyspace::expire_due`], for one database, whether active expiry is on or not.
     ///
     /// # Errors
     /// As [`Keyspace::expire_due`].

@@ -7,7 +7,6 @@
 //! on a pool of threads ([`pool`]).
 
 mod accept;
-mod background;
 mod connection;
 mod executor;
 mod follow;
@@ -24,7 +23,6 @@ mod worker;
 use crate::api::Db;
 use crate::error::{Error, Result};
 use accept::{Acceptors, Dealer};
-use background::Background;
 use follow::{Follower, Rebind};
 use options::Options;
 pub use plan::{Addresses, Ports};
@@ -62,6 +60,7 @@ impl Server {
     /// As [`Server::start`], on these ports.
     pub fn start_on(db: &Db, ports: Ports) -> Result<Server> {
         let instance = db.instance().clone();
+        instance.start_background()?;
         let settings = instance.settings();
         let options = Options::new(&settings);
         let workers = options.workers;
@@ -151,7 +150,6 @@ impl Started {
     }
 
     async fn control(self, listeners: Listeners, mut inbox: mpsc::UnboundedReceiver<Control>) -> Result<()> {
-        let background = Background::start(self.shared.clone());
         let mut acceptors = Acceptors::new(Dealer::new(self.shared.clone(), self.workers.clone()));
         acceptors.start(listeners);
         // None: the server's handle is gone.
@@ -161,10 +159,10 @@ impl Started {
         }
         tracing::info!("stopping: no new clients from here on");
         acceptors.stop_all().await;
-        self.stop(background)
+        self.stop()
     }
 
-    fn stop(self, background: Background) -> Result<()> {
+    fn stop(self) -> Result<()> {
         for worker in &self.workers {
             let _ = worker.send(Message::Stop);
         }
@@ -174,7 +172,6 @@ impl Started {
             }
         }
         self.shared.pool.close();
-        background.stop();
         if let Some(path) = &self.addresses.unix {
             let _ = std::fs::remove_file(path);
         }

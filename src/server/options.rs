@@ -14,8 +14,6 @@ pub struct Options {
     pub disk_threads: usize,
     /// `appendfsync always`.
     pub sync_each_turn: bool,
-    /// `appendfsync everysec`.
-    pub sync_each_second: bool,
     pub max_clients: usize,
     /// What clients may send. Those that have not authenticated may send less.
     pub limits: Limits,
@@ -41,7 +39,6 @@ impl Options {
             workers: workers(settings.server_threads),
             disk_threads: settings.disk_threads as usize,
             sync_each_turn: settings.appendfsync == AppendFsync::Always,
-            sync_each_second: settings.appendfsync == AppendFsync::EverySec,
             max_clients: settings.maxclients as usize,
             limits,
             output_limit: settings.client_output_buffer_limit.normal,

@@ -1,6 +1,7 @@
 //! The generic family: keys of whatever type.
 
 mod delete;
+mod dump;
 mod expire;
 mod object;
 mod rename;
@@ -13,6 +14,7 @@ use super::spec::{KeyFlags, KeySpec};
 pub static COMMANDS: &[Entry] = &[
     Entry::write::<rename::Copy>(),
     Entry::write::<delete::Del>(),
+    Entry::read::<dump::Dump>(),
     Entry::read::<delete::Exists>(),
     Entry::write::<expire::Expire>(),
     Entry::write::<expire::ExpireAt>(),
@@ -29,6 +31,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry::read::<scan::RandomKey>(),
     Entry::write::<rename::Rename>(),
     Entry::write::<rename::RenameNx>(),
+    Entry::write::<dump::Restore>(),
+    Entry::write::<dump::RestoreAsking>(),
     Entry::read::<scan::Scan>(),
     Entry::read::<delete::Touch>(),
     Entry::read::<expire::Ttl>(),
