@@ -85,7 +85,10 @@ impl Command for Pause {
 impl SessionCommand for Pause {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
         let now_ms = context.instance.keyspace.clock().now_ms();
-        context.instance.clients.pause(now_ms.saturating_add(self.timeout_ms), self.scope, now_ms);
+        // Nobody could end a pause of everything that lasts for ever.
+        let until_ms = now_ms.checked_add(self.timeout_ms).filter(|until_ms| *until_ms <= i64::MAX as u64);
+        let until_ms = until_ms.ok_or(Error::text("ERR timeout is out of range"))?;
+        context.instance.clients.pause(until_ms, self.scope, now_ms);
         Ok(())
     }
 }
