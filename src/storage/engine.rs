@@ -184,7 +184,7 @@ pub trait Engine: Send + Sync + 'static {
     /// As [`Engine::flush`]; or when the disk refuses to synchronize.
     fn sync(&self) -> StorageResult<Seq>;
 
-    /// The last commit that was flushed.
+    /// The last commit for which a flush has ended.
     fn flushed_seq(&self) -> Seq;
 
     /// The last commit that was synced.
@@ -195,7 +195,7 @@ pub trait Engine: Send + Sync + 'static {
     /// was before the first of them.
     fn undone(&self) -> u64;
 
-    /// Whether commits since the last flush exist.
+    /// Whether there are commits that no flush has ended for yet, one under way included.
     fn has_unflushed(&self) -> bool;
 
     /// Writes a copy of the database as of now into `directory`, which must not exist; the copy can

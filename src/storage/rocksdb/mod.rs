@@ -22,7 +22,7 @@ use rocksdb::{
     Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, ReadOptions, WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use table::{Lookup, ValueTable};
 
 /// Commits that reads must see and the tree does not hold yet.
@@ -44,11 +44,12 @@ pub struct RocksEngine {
     flush: Mutex<()>,
     /// Counters that were asked for or changed; none: deleted.
     counters: Mutex<HashMap<Vec<u8>, Option<i64>>>,
+    /// Moves under the lock of `groups`.
     committed: AtomicU64,
+    /// Every commit up to here was flushed or undone.
     flushed: AtomicU64,
     synced: AtomicU64,
     undone: AtomicU64,
-    unflushed: AtomicBool,
     read_memory: ReadOptions,
     read_disk: ReadOptions,
     write: WriteOptions,
@@ -81,7 +82,6 @@ impl RocksEngine {
             flushed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             undone: AtomicU64::new(0),
-            unflushed: AtomicBool::new(false),
             read_memory: options::read_options(ReadTier::Memory),
             read_disk: options::read_options(ReadTier::Disk),
             write: WriteOptions::default(),
@@ -189,7 +189,6 @@ impl RocksEngine {
         let batch = std::mem::take(&mut group.batch);
         let last = group.last;
         groups.flushing = group;
-        self.unflushed.store(false, Ordering::Release);
         Ok(Some((batch, last)))
     }
 
@@ -200,7 +199,7 @@ impl RocksEngine {
         self.table.forget(|_, seq| seq > flushed);
         self.counters.lock().clear();
         *groups = Groups::default();
-        self.unflushed.store(false, Ordering::Release);
+        self.flushed.store(self.committed.load(Ordering::Acquire), Ordering::Release);
         self.undone.fetch_add(1, Ordering::AcqRel);
     }
 }
@@ -258,7 +257,6 @@ impl Engine for RocksEngine {
         let mut groups = self.groups.lock();
         let seq = self.committed.fetch_add(1, Ordering::AcqRel) + 1;
         self.add_to_group(&mut groups.open, batch, seq)?;
-        self.unflushed.store(true, Ordering::Release);
         drop(groups);
         if !header_ranges.is_empty() {
             // The table knows no ranges: let the tree have this before anybody reads on.
@@ -310,7 +308,7 @@ impl Engine for RocksEngine {
     }
 
     fn has_unflushed(&self) -> bool {
-        self.unflushed.load(Ordering::Acquire)
+        self.committed.load(Ordering::Acquire) > self.flushed_seq()
     }
 
     fn checkpoint(&self, directory: &Path) -> StorageResult<()> {
