@@ -46,6 +46,7 @@ class Server:
         self.config_file = config_file
         self.arguments = [str(argument) for argument in arguments]
         self.process = None
+        self.environment = {}
 
     def __enter__(self):
         self.start()
@@ -71,6 +72,7 @@ class Server:
             raise RuntimeError("the server runs already")
         began = time.monotonic()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DISKDB_")}
+        environment |= self.environment
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment

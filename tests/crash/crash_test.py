@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from harness.process import Server, diskdb_binary  # noqa: E402
 from harness.resp import ServerError, encode  # noqa: E402
 from model import EXPIRE_SECONDS, Connection  # noqa: E402
+from power_loss import SyncLog  # noqa: E402
 
 SHARED_COUNTER = b"shared:counter"
 SHARED_PAIR = (b"shared:pair:a", b"shared:pair:b")
@@ -109,6 +110,16 @@ class CrashTest:
         self.finished = []  # connections of earlier rounds, looked at once more at the end
         self.acknowledged = 0
         self.problems = []
+        self.lost_bytes = 0
+        self.sync_log = SyncLog(server.directory) if options.power_loss else None
+        if self.sync_log:
+            server.environment = self.sync_log.environment()
+
+    def crash(self):
+        """Ends the process; with --power-loss, what it had not forced to the disk goes with it."""
+        self.server.kill()
+        if self.sync_log:
+            self.lost_bytes += self.sync_log.lose_power(self.server.data)
 
     def run_round(self, number, policy):
         self.server.arguments = [*self.options.server_args.split(), "--appendfsync", policy]
@@ -130,13 +141,13 @@ class CrashTest:
         time.sleep(self.random.uniform(0.05, 2 * self.options.seconds))
         if not self.server.is_running():
             self.problems.append(f"the server ended by itself:\n{self.server.log_tail()}")
-        self.server.kill()
+        self.crash()
         for thread in threads:
             thread.join()
         self.check(connections)
 
     def check(self, connections):
-        if self.random.random() < 0.2:
+        if not self.sync_log and self.random.random() < 0.2:
             self.interrupt_recovery()
         self.server.start()
         with self.server.client() as client:
@@ -148,7 +159,7 @@ class CrashTest:
         self.finished += connections
         # Half of the rounds go on from a clean end, half from another crash.
         if self.random.random() < 0.5:
-            self.server.kill()
+            self.crash()
         elif (code := self.server.terminate()) != 0:
             self.problems.append(f"the server ended with {code} after SIGTERM")
 
@@ -195,13 +206,14 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--binary", default=diskdb_binary(), help="the server to kill")
     parser.add_argument("--server-args", default="", help="further directives for it")
+    parser.add_argument("--power-loss", action="store_true", help="lose what was not synced; always only")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
     print(f"seed {options.seed}; {options.connections} connections; data kept from round to round")
     with contextlib.closing(Server(binary=options.binary)) as server:
         test = CrashTest(server, options)
         for number in range(1, options.rounds + 1):
-            for policy in ("always", "everysec"):
+            for policy in ("always",) if options.power_loss else ("always", "everysec"):
                 test.run_round(number, policy)
             if test.problems:
                 break
@@ -213,8 +225,13 @@ def main():
             print(f"FAILED: {problem}")
         if test.problems:
             print(f"the server's last words:\n{server.log_tail()}")
+    kind = "always and with everysec each"
+    if options.power_loss:
+        kind = f"always and a loss of power each, {test.lost_bytes:,} bytes lost"
+        if not test.lost_bytes:
+            test.problems.append("no unsynced byte was ever lost: the test tests nothing")
     print(
-        f"crash test: {number} rounds with always and with everysec each, {test.acknowledged:,} acknowledged "
+        f"crash test: {number} rounds with {kind}, {test.acknowledged:,} acknowledged "
         f"writes checked, {len(test.problems)} problems (seed {options.seed})"
     )
     sys.exit(1 if test.problems else 0)
