@@ -14,6 +14,7 @@
 use super::numbers::{Kind, flag};
 use super::{DecodeError, DecodeResult, varint};
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 /// What is known of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +72,8 @@ impl Meta {
         self.expire_at_ms.is_some_and(|deadline| deadline <= now_ms)
     }
 
-    /// The bytes on disk.
+    /// The bytes on disk. One allocation, of just their length.
     pub fn encode(&self) -> Bytes {
-        let mut out = Vec::with_capacity(48 + self.inline.len());
         let mut flags = 0;
         for (bit, set) in [
             (flag::EXPIRES, self.expire_at_ms.is_some()),
@@ -82,18 +82,21 @@ impl Meta {
         ] {
             flags |= if set { bit } else { 0 };
         }
-        out.push(self.kind as u8);
-        out.push(flags);
-        out.extend_from_slice(&self.created_at_ms.to_be_bytes()[8 - CREATED_BYTES..]);
-        varint::put(&mut out, self.updated_at_ms.saturating_sub(self.created_at_ms));
-        varint::put(&mut out, self.revision);
+        let mut front: SmallVec<[u8; 2 + CREATED_BYTES + 5 * varint::MAX_BYTES]> = SmallVec::new();
+        front.push(self.kind as u8);
+        front.push(flags);
+        front.extend_from_slice(&self.created_at_ms.to_be_bytes()[8 - CREATED_BYTES..]);
+        varint::put(&mut front, self.updated_at_ms.saturating_sub(self.created_at_ms));
+        varint::put(&mut front, self.revision);
         if let Some(deadline) = self.expire_at_ms {
-            varint::put(&mut out, deadline);
+            varint::put(&mut front, deadline);
         }
         if let Some(outside) = self.outside {
-            varint::put(&mut out, outside.version);
-            varint::put(&mut out, outside.len);
+            varint::put(&mut front, outside.version);
+            varint::put(&mut front, outside.len);
         }
+        let mut out = Vec::with_capacity(front.len() + self.inline.len());
+        out.extend_from_slice(&front);
         out.extend_from_slice(&self.inline);
         Bytes::from(out)
     }

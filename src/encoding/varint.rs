@@ -2,13 +2,16 @@
 
 use super::{DecodeError, DecodeResult};
 
-/// Appends `value` in 1 to 10 bytes.
-pub fn put(out: &mut Vec<u8>, mut value: u64) {
+/// The most bytes a value takes.
+pub const MAX_BYTES: usize = 10;
+
+/// Appends `value` in 1 to [`MAX_BYTES`] bytes.
+pub fn put(out: &mut impl Extend<u8>, mut value: u64) {
     while value >= 0x80 {
-        out.push(value as u8 | 0x80);
+        out.extend([value as u8 | 0x80]);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.extend([value as u8]);
 }
 
 /// Takes a value off the front of `bytes`.
@@ -18,7 +21,7 @@ pub fn put(out: &mut Vec<u8>, mut value: u64) {
 pub fn take(bytes: &mut &[u8]) -> DecodeResult<u64> {
     const BAD: DecodeError = DecodeError { what: "varint" };
     let mut value = 0u64;
-    for (position, byte) in bytes.iter().enumerate().take(10) {
+    for (position, byte) in bytes.iter().enumerate().take(MAX_BYTES) {
         let part = u64::from(byte & 0x7f);
         if position == 9 && part > 1 {
             return Err(BAD);
