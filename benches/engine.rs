@@ -51,9 +51,8 @@ fn engines(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(format!("{}/commits", target.name), commits), |bencher| {
                 bencher.iter(|| {
                     for _ in 0..commits {
-                        let writes =
-                            vec![(Space::Meta, key(&mut random), Some(Bytes::from_static(&[1; 20])))];
-                        let _ = black_box(engine.commit(Batch { writes, ..Batch::default() }));
+                        let batch = Batch::of(Space::Meta, &key(&mut random), Bytes::from_static(&[1; 20]));
+                        let _ = black_box(engine.commit(batch));
                     }
                     let _ = black_box(engine.flush());
                 });

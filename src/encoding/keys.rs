@@ -15,10 +15,7 @@
 //! had the key before, and lets `RENAME` leave members where they are.
 
 use super::{DecodeError, DecodeResult};
-use smallvec::SmallVec;
-
-/// Encoded bytes of a key; short ones need no allocation.
-pub type KeyBytes = SmallVec<[u8; 64]>;
+use crate::storage::KeyBytes;
 
 /// The number of what one logical database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,6 +4,7 @@ pub mod cursors;
 pub mod event;
 pub mod expiry;
 mod locks;
+mod overlay;
 #[cfg(test)]
 mod tests;
 pub mod tx;
@@ -13,7 +14,7 @@ use crate::encoding::databases::Databases;
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::numbers::{FORMAT_VERSION, system_key};
 use crate::error::{Error, Result};
-use crate::storage::{Batch, Engine, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end};
+use crate::storage::{Batch, Engine, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end};
 use bytes::Bytes;
 use event::{Change, ClientId, Commit, Observer};
 pub use locks::Keys;
@@ -234,7 +235,7 @@ impl Keyspace {
         changes: Vec<Change>,
         replaced: Vec<DbIndex>,
     ) -> Result<Seq> {
-        let added = |(space, key, value): &(Space, Vec<u8>, Option<Bytes>)| {
+        let added = |(space, key, value): &(Space, KeyBytes, Option<Bytes>)| {
             let entry = (*space == Space::Expiry && value.is_some()).then(|| keys::decode_expiry(key).ok());
             entry.flatten().map(|(namespace, deadline_ms, _)| (namespace, deadline_ms))
         };
@@ -277,7 +278,7 @@ impl Keyspace {
             replaced.push(db);
             if self.key_count(db)? > 0 {
                 changed.namespaces[db as usize] = changed.take_next();
-                batch.writes.push((Space::System, old.system_key(system_key::GARBAGE), Some(Bytes::new())));
+                batch.put(Space::System, &old.system_key(system_key::GARBAGE), Bytes::new());
             }
         }
         self.replace_databases(client, &mut databases, changed, batch, replaced)
@@ -303,7 +304,7 @@ impl Keyspace {
         replaced: Vec<DbIndex>,
     ) -> Result<()> {
         let record = Bytes::from(changed.encode());
-        batch.writes.push((Space::System, system_key::DATABASES.to_vec(), Some(record)));
+        batch.put(Space::System, system_key::DATABASES, record);
         self.commit(client, batch, Vec::new(), replaced)?;
         self.engine.flush()?;
         for (current, namespace) in self.namespaces.iter().zip(&changed.namespaces) {
@@ -334,7 +335,7 @@ impl Keyspace {
         let mut batch = Batch::default();
         batch.deleted_ranges.extend(spaces.map(|space| (space, prefix.to_vec(), end.clone())));
         for name in [system_key::GARBAGE, system_key::KEY_COUNT, system_key::EXPIRES_COUNT] {
-            batch.writes.push((Space::System, namespace.system_key(name), None));
+            batch.delete(Space::System, &namespace.system_key(name));
         }
         self.engine.commit(batch)?;
         self.engine.flush()?;
@@ -376,8 +377,7 @@ fn check_format(engine: &dyn Engine) -> Result<()> {
     match engine.get(Space::System, key, ReadTier::Disk)? {
         None => {
             let version = Bytes::copy_from_slice(&FORMAT_VERSION.to_be_bytes());
-            let writes = vec![(Space::System, key.to_vec(), Some(version))];
-            engine.commit(Batch { writes, ..Batch::default() })?;
+            engine.commit(Batch::of(Space::System, key, version))?;
             Ok(())
         }
         Some(bytes) => match bytes.as_ref().try_into().map(u32::from_be_bytes) {
@@ -393,8 +393,7 @@ fn count_opening(engine: &dyn Engine) -> Result<u32> {
     let bytes = engine.get(Space::System, key, ReadTier::Disk)?;
     let before = bytes.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u32::from_be_bytes);
     let now = before + 1;
-    let writes = vec![(Space::System, key.to_vec(), Some(Bytes::copy_from_slice(&now.to_be_bytes())))];
-    engine.commit(Batch { writes, ..Batch::default() })?;
+    engine.commit(Batch::of(Space::System, key, Bytes::copy_from_slice(&now.to_be_bytes())))?;
     Ok(now)
 }
 
@@ -409,8 +408,7 @@ fn load_databases(engine: &dyn Engine, count: u32) -> Result<Databases> {
         databases.namespaces.push(namespace);
     }
     let record = Bytes::from(databases.encode());
-    let writes = vec![(Space::System, key.to_vec(), Some(record))];
-    engine.commit(Batch { writes, ..Batch::default() })?;
+    engine.commit(Batch::of(Space::System, key, record))?;
     // More databases may hold data than are configured now; theirs stays, out of reach.
     Ok(databases)
 }

@@ -1,6 +1,7 @@
 //! Transactions: what a command sees of the data, and what it is about to change.
 
 use super::event::{Change, Event};
+use super::overlay::Overlay;
 use super::{DbIndex, Keyspace};
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::meta::{Meta, Outside};
@@ -10,29 +11,7 @@ use crate::storage::{Batch, Direction, ReadTier, Scan, ScanRange, Space, Storage
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ops::{Bound, Deref};
-
-/// Changes that a transaction has made and nobody else sees yet.
-#[derive(Default)]
-struct Overlay {
-    writes: [BTreeMap<Vec<u8>, Option<Bytes>>; Space::COUNT],
-    deleted_ranges: Vec<(Space, Vec<u8>, Vec<u8>)>,
-}
-
-impl Overlay {
-    fn get(&self, space: Space, key: &[u8]) -> Option<Option<Bytes>> {
-        if let Some(value) = self.writes[space as usize].get(key) {
-            return Some(value.clone());
-        }
-        self.covers(space, key).then_some(None)
-    }
-
-    fn covers(&self, space: Space, key: &[u8]) -> bool {
-        self.deleted_ranges
-            .iter()
-            .any(|(of, from, to)| *of == space && key >= from.as_slice() && key < to.as_slice())
-    }
-}
+use std::ops::Deref;
 
 /// A consistent view of the data for one command. While it is open, nobody changes its keys.
 pub struct ReadTx<'a> {
@@ -151,17 +130,7 @@ impl<'a> ReadTx<'a> {
     /// Walks the stored keys of a range, own writes included.
     pub fn scan(&self, space: Space, range: &ScanRange, direction: Direction) -> Result<TxScan<'_>> {
         let engine = self.keyspace.engine().scan(space, range, direction, self.tier)?;
-        let end = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let writes = &self.overlay.writes[space as usize];
-        let empty = writes.is_empty() || range.to.as_deref().is_some_and(|to| to <= range.from.as_slice());
-        let mut own: Vec<(&[u8], Option<&[u8]>)> = if empty {
-            Vec::new()
-        } else {
-            writes
-                .range::<[u8], _>((Bound::Included(range.from.as_slice()), end))
-                .map(|(key, value)| (key.as_slice(), value.as_deref()))
-                .collect()
-        };
+        let mut own = self.overlay.range(space, range);
         if direction == Direction::Forward {
             own.reverse();
         }
@@ -185,7 +154,7 @@ pub struct TxScan<'a> {
 
 impl Scan for TxScan<'_> {
     fn next(&mut self) -> StorageResult<Option<(&[u8], &[u8])>> {
-        if self.own.is_empty() && self.overlay.deleted_ranges.is_empty() && self.ahead.is_none() {
+        if self.own.is_empty() && !self.overlay.deletes_ranges() && self.ahead.is_none() {
             return self.engine.next();
         }
         loop {
@@ -399,21 +368,16 @@ impl<'a> WriteTx<'a> {
 
     /// Stores or (no value) deletes one key of a space other than the headers'.
     pub fn write(&mut self, space: Space, key: &[u8], value: Option<Bytes>) {
-        self.view.overlay.writes[space as usize].insert(key.to_vec(), value);
+        self.view.overlay.write(space, key, value);
     }
 
     /// Deletes every key of `from..to`.
     pub fn delete_range(&mut self, space: Space, from: &[u8], to: &[u8]) {
-        let overlay = &mut self.view.overlay;
-        overlay.writes[space as usize].retain(|key, _| key.as_slice() < from || key.as_slice() >= to);
-        overlay.deleted_ranges.push((space, from.to_vec(), to.to_vec()));
+        self.view.overlay.delete_range(space, from, to);
     }
 
     pub(super) fn finish(self) -> (Batch, Vec<Change>) {
-        let mut batch = Batch { deleted_ranges: self.view.overlay.deleted_ranges, ..Batch::default() };
-        for (space, writes) in Space::ALL.into_iter().zip(self.view.overlay.writes) {
-            batch.writes.extend(writes.into_iter().map(|(key, value)| (space, key, value)));
-        }
+        let mut batch = self.view.overlay.into_batch();
         for (namespace, counts) in self.additions {
             let named = [(system_key::KEY_COUNT, counts.keys), (system_key::EXPIRES_COUNT, counts.expires)];
             let changed = named.into_iter().filter(|(_, delta)| *delta != 0);

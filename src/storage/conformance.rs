@@ -20,12 +20,13 @@ fn check(open: &dyn Fn() -> Box<dyn Engine>) {
 }
 
 fn put(engine: &dyn Engine, space: Space, key: &[u8], value: &[u8]) -> Seq {
-    let writes = vec![(space, key.to_vec(), Some(Bytes::copy_from_slice(value)))];
-    engine.commit(Batch { writes, ..Batch::default() }).unwrap()
+    engine.commit(Batch::of(space, key, Bytes::copy_from_slice(value))).unwrap()
 }
 
 fn delete(engine: &dyn Engine, space: Space, key: &[u8]) {
-    engine.commit(Batch { writes: vec![(space, key.to_vec(), None)], ..Batch::default() }).unwrap();
+    let mut batch = Batch::default();
+    batch.delete(space, key);
+    engine.commit(batch).unwrap();
 }
 
 fn get(engine: &dyn Engine, space: Space, key: &[u8]) -> Option<Bytes> {
@@ -83,11 +84,9 @@ fn batches_apply_ranges_then_writes(engine: &dyn Engine) {
             if flush {
                 engine.flush().unwrap();
             }
-            let batch = Batch {
-                deleted_ranges: vec![(space, b"b".to_vec(), b"d".to_vec())],
-                writes: vec![(space, b"c".to_vec(), Some(Bytes::from("new"))), (space, b"a".to_vec(), None)],
-                additions: Vec::new(),
-            };
+            let mut batch = Batch::of(space, b"c", Bytes::from("new"));
+            batch.delete(space, b"a");
+            batch.deleted_ranges.push((space, b"b".to_vec(), b"d".to_vec()));
             engine.commit(batch).unwrap();
             assert_eq!(get(engine, space, b"b"), None);
             let expected = vec![(b"c".to_vec(), b"new".to_vec()), (b"d".to_vec(), b"old".to_vec())];

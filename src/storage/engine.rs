@@ -8,6 +8,7 @@
 
 pub use crate::error::{StorageError, StorageResult};
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::path::Path;
 
 /// Position of a commit in the order of all commits; grows by one with each.
@@ -68,6 +69,9 @@ pub enum Direction {
     Backward,
 }
 
+/// The bytes of a key; short ones need no allocation.
+pub type KeyBytes = SmallVec<[u8; 40]>;
+
 /// Changes that become visible together: first the range deletions, then the writes in order, then
 /// the counter additions.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -75,12 +79,29 @@ pub struct Batch {
     /// `(space, from, to)`: every key in `from..to` goes.
     pub deleted_ranges: Vec<(Space, Vec<u8>, Vec<u8>)>,
     /// `(space, key, value)`; no value deletes the key.
-    pub writes: Vec<(Space, Vec<u8>, Option<Bytes>)>,
+    pub writes: Vec<(Space, KeyBytes, Option<Bytes>)>,
     /// `(key, delta)` on counters of [`Space::System`], see [`Engine::counter`].
     pub additions: Vec<(Vec<u8>, i64)>,
 }
 
 impl Batch {
+    /// A batch that stores one value.
+    pub fn of(space: Space, key: &[u8], value: Bytes) -> Batch {
+        let mut batch = Batch::default();
+        batch.put(space, key, value);
+        batch
+    }
+
+    /// Stores a value.
+    pub fn put(&mut self, space: Space, key: &[u8], value: Bytes) {
+        self.writes.push((space, KeyBytes::from_slice(key), Some(value)));
+    }
+
+    /// Deletes a key.
+    pub fn delete(&mut self, space: Space, key: &[u8]) {
+        self.writes.push((space, KeyBytes::from_slice(key), None));
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.deleted_ranges.is_empty() && self.writes.is_empty() && self.additions.is_empty()

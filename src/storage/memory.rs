@@ -74,8 +74,8 @@ impl Engine for MemoryEngine {
         for (space, key, value) in batch.writes {
             let table = Arc::make_mut(&mut state.tables[space as usize]);
             match value {
-                Some(value) => drop(table.insert(key, value)),
-                None => drop(table.remove(&key)),
+                Some(value) => drop(table.insert(key.into_vec(), value)),
+                None => drop(table.remove(key.as_slice())),
             }
         }
         for (key, delta) in batch.additions {

@@ -9,6 +9,6 @@ pub mod memory;
 pub mod rocksdb;
 
 pub use engine::{
-    Batch, Direction, Engine, EngineStat, ReadTier, Scan, ScanRange, Seq, Space, StorageError, StorageResult,
-    prefix_end,
+    Batch, Direction, Engine, EngineStat, KeyBytes, ReadTier, Scan, ScanRange, Seq, Space, StorageError,
+    StorageResult, prefix_end,
 };

@@ -33,7 +33,7 @@ impl Group {
         self.deleted_ranges.iter().any(covered).then_some(None)
     }
 
-    pub(super) fn write(&mut self, space: Space, key: Vec<u8>, value: Option<Bytes>) {
+    pub(super) fn write(&mut self, space: Space, key: &[u8], value: Option<Bytes>) {
         self.written.insert((space, key.into()), value);
     }
 

@@ -151,12 +151,12 @@ impl RocksEngine {
                 None => group.batch.delete_cf(family, &key),
             }
             match space {
-                Space::Meta => self.table.commit(key, value, seq, flushed),
+                Space::Meta => self.table.commit(&key, value, seq, flushed),
                 Space::System => {
                     self.set_counter(&key, value.as_deref());
-                    group.write(space, key, value);
+                    group.write(space, &key, value);
                 }
-                _ => group.write(space, key, value),
+                _ => group.write(space, &key, value),
             }
         }
         group.last = seq;

@@ -100,8 +100,8 @@ impl ValueTable {
     }
 
     /// Puts in what commit `seq` wrote. It stays until `seq` is flushed.
-    pub(super) fn commit(&self, key: Vec<u8>, value: Option<Bytes>, seq: Seq, flushed: Seq) {
-        let (shard, hash) = self.shard(&key);
+    pub(super) fn commit(&self, key: &[u8], value: Option<Bytes>, seq: Seq, flushed: Seq) {
+        let (shard, hash) = self.shard(key);
         let mut shard = shard.lock();
         shard.writes += 1;
         if let Some(entry) = shard.entries.find_mut(hash, |entry| *entry.key == *key) {
@@ -183,7 +183,7 @@ mod tests {
     fn an_answer_from_the_tree_never_overtakes_a_commit() {
         let table = ValueTable::new(1 << 20);
         let Lookup::Unknown(ticket) = table.get(b"k") else { panic!() };
-        table.commit(b"k".to_vec(), Some("new".into()), 1, 0);
+        table.commit(b"k", Some("new".into()), 1, 0);
         table.remember(b"k", Some("old".into()), ticket, 0);
         assert_eq!(known(&table, b"k"), Some(Some("new".into())));
         // Even if the commit has been evicted since.
@@ -197,11 +197,11 @@ mod tests {
     fn what_is_not_flushed_stays_whatever_the_budget() {
         let table = ValueTable::new(SHARDS * 1000);
         for number in 0..10_000u32 {
-            table.commit(number.to_be_bytes().to_vec(), Some("v".into()), u64::from(number) + 1, 0);
+            table.commit(&number.to_be_bytes(), Some("v".into()), u64::from(number) + 1, 0);
         }
         assert_eq!(table.len(), 10_000);
         for number in 10_000..20_000u32 {
-            table.commit(number.to_be_bytes().to_vec(), Some("v".into()), u64::from(number) + 1, 20_000);
+            table.commit(&number.to_be_bytes(), Some("v".into()), u64::from(number) + 1, 20_000);
         }
         assert!(table.bytes() <= SHARDS * 1000, "{}", table.bytes());
         assert!(table.len() > 100);

@@ -1,0 +1,132 @@
+//! Changes that a transaction has made and nobody else sees yet.
+
+use crate::storage::{Batch, KeyBytes, ScanRange, Space};
+use bytes::Bytes;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+
+/// So many writes are searched one by one; nearly every command makes fewer.
+const FEW: usize = 8;
+
+/// The writes of a transaction, each key once, the latest value.
+#[derive(Default)]
+pub(super) struct Overlay {
+    writes: Vec<(Space, KeyBytes, Option<Bytes>)>,
+    /// Positions in `writes`, by key; kept only while there are more than [`FEW`].
+    index: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+    deleted_ranges: Vec<(Space, Vec<u8>, Vec<u8>)>,
+}
+
+impl Overlay {
+    /// What the transaction made of a key: a value, or (inner none) nothing; outer none: untouched.
+    pub(super) fn get(&self, space: Space, key: &[u8]) -> Option<Option<Bytes>> {
+        if let Some(position) = self.position(space, key) {
+            return Some(self.writes[position].2.clone());
+        }
+        self.covers(space, key).then_some(None)
+    }
+
+    /// Whether a range that the transaction deleted holds the key.
+    pub(super) fn covers(&self, space: Space, key: &[u8]) -> bool {
+        let covers = |(of, from, to): &(Space, Vec<u8>, Vec<u8>)| {
+            *of == space && key >= from.as_slice() && key < to.as_slice()
+        };
+        self.deleted_ranges.iter().any(covers)
+    }
+
+    pub(super) fn deletes_ranges(&self) -> bool {
+        !self.deleted_ranges.is_empty()
+    }
+
+    /// The written keys of a range, in order.
+    pub(super) fn range(&self, space: Space, range: &ScanRange) -> Vec<(&[u8], Option<&[u8]>)> {
+        let inside = self.writes.iter().filter(|(of, key, _)| *of == space && range.contains(key));
+        let mut found: Vec<_> = inside.map(|(_, key, value)| (key.as_slice(), value.as_deref())).collect();
+        found.sort_unstable_by_key(|(key, _)| *key);
+        found
+    }
+
+    pub(super) fn write(&mut self, space: Space, key: &[u8], value: Option<Bytes>) {
+        if let Some(position) = self.position(space, key) {
+            self.writes[position].2 = value;
+            return;
+        }
+        self.writes.push((space, KeyBytes::from_slice(key), value));
+        match self.writes.len() {
+            count if count <= FEW => {}
+            count if count == FEW + 1 => self.index_all(),
+            count => self.index(count - 1),
+        }
+    }
+
+    pub(super) fn delete_range(&mut self, space: Space, from: &[u8], to: &[u8]) {
+        let before = self.writes.len();
+        self.writes.retain(|(of, key, _)| *of != space || key.as_slice() < from || key.as_slice() >= to);
+        if self.writes.len() < before {
+            self.index_all();
+        }
+        self.deleted_ranges.push((space, from.to_vec(), to.to_vec()));
+    }
+
+    pub(super) fn into_batch(self) -> Batch {
+        Batch { deleted_ranges: self.deleted_ranges, writes: self.writes, ..Batch::default() }
+    }
+
+    fn position(&self, space: Space, key: &[u8]) -> Option<usize> {
+        let is_it = |write: &(Space, KeyBytes, Option<Bytes>)| write.0 == space && write.1.as_slice() == key;
+        if self.writes.len() <= FEW {
+            return self.writes.iter().position(is_it);
+        }
+        let hash = self.hasher.hash_one((space, key));
+        self.index.find(hash, |position| is_it(&self.writes[*position])).copied()
+    }
+
+    fn index_all(&mut self) {
+        self.index.clear();
+        if self.writes.len() > FEW {
+            (0..self.writes.len()).for_each(|position| self.index(position));
+        }
+    }
+
+    fn index(&mut self, position: usize) {
+        let Overlay { writes, index, hasher, .. } = self;
+        let hash = |position: &usize| hasher.hash_one((writes[*position].0, writes[*position].1.as_slice()));
+        index.insert_unique(hash(&position), position, hash);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn matches_a_map(steps: Vec<(bool, u8, u8, Option<u8>)>) {
+            let mut overlay = Overlay::default();
+            let mut model = BTreeMap::new();
+            for (deletes, key, to, value) in steps {
+                if deletes && key % 4 == 0 {
+                    overlay.delete_range(Space::Data, &[key], &[to]);
+                    for key in key..to {
+                        model.insert(key, None);
+                    }
+                } else {
+                    let value = value.map(|value| Bytes::copy_from_slice(&[value]));
+                    overlay.write(Space::Data, &[key], value.clone());
+                    model.insert(key, value);
+                }
+                for key in 0..=255 {
+                    prop_assert_eq!(overlay.get(Space::Data, &[key]), model.get(&key).cloned());
+                }
+                prop_assert_eq!(overlay.get(Space::Meta, &[key]), None);
+            }
+            let everything = ScanRange { from: Vec::new(), to: None };
+            for (key, value) in overlay.range(Space::Data, &everything) {
+                prop_assert_eq!(model[&key[0]].as_deref(), value);
+            }
+        }
+    }
+}
