@@ -182,7 +182,7 @@ impl World {
             let mut versions = Vec::new();
             let headers = self.entries(Space::Meta, &prefix);
             for (stored, bytes) in &headers {
-                let meta = Meta::decode(bytes).unwrap();
+                let meta = Meta::decode(bytes.clone()).unwrap();
                 let (namespace, key) = keys::decode_meta(stored).unwrap();
                 deadlines.extend(meta.expire_at_ms.map(|deadline| keys::expiry(namespace, deadline, key)));
                 versions.extend(meta.outside.map(|outside| outside.version));

@@ -116,7 +116,7 @@ impl<'a> ReadTx<'a> {
     }
 
     fn meta_even_if_dead(&self, meta_key: &[u8]) -> Result<Option<Meta>> {
-        Ok(self.get(Space::Meta, meta_key)?.map(|bytes| Meta::decode(&bytes)).transpose()?)
+        Ok(self.get(Space::Meta, meta_key)?.map(Meta::decode).transpose()?)
     }
 
     /// The stored value of a key, own writes included.

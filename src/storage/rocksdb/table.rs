@@ -12,8 +12,12 @@ use std::hash::BuildHasher;
 
 const SHARDS: usize = 64;
 
-/// Bytes an entry takes beside its key and value: the slot and the allocator's rounding.
-const ENTRY_OVERHEAD: usize = 112;
+/// Values from this size on are shared instead of copied.
+const LARGE: usize = 1024;
+
+/// Bytes an entry takes beside its key and value: the slot, half of the empty ones, and the
+/// allocator's rounding.
+const ENTRY_OVERHEAD: usize = 64;
 
 /// What the table knows of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,18 +32,94 @@ pub(super) enum Lookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket(u64);
 
+/// A key and what is known of it. Small ones are one allocation, so that a lookup that has compared
+/// the key finds the value in the processor's cache.
+enum Content {
+    /// 1 byte: whether there is a value; 2 bytes: the key's length; the key; the value.
+    Small(Box<[u8]>),
+    Large(Box<(Box<[u8]>, Option<Bytes>)>),
+}
+
+const FRONT: usize = 3;
+
+impl Content {
+    fn new(key: &[u8], value: Option<Bytes>) -> Content {
+        let value_len = value.as_ref().map_or(0, Bytes::len);
+        let Ok(key_len) = u16::try_from(key.len()) else {
+            return Content::Large(Box::new((key.into(), value)));
+        };
+        if value_len >= LARGE {
+            return Content::Large(Box::new((key.into(), value)));
+        }
+        let mut bytes = Vec::with_capacity(FRONT + key.len() + value_len);
+        bytes.push(value.is_some().into());
+        bytes.extend_from_slice(&key_len.to_le_bytes());
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value.as_deref().unwrap_or_default());
+        Content::Small(bytes.into())
+    }
+
+    fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
+        let key_len = u16::from_le_bytes([bytes[1], bytes[2]]) as usize;
+        bytes[FRONT..].split_at(key_len)
+    }
+
+    fn key(&self) -> &[u8] {
+        match self {
+            Content::Small(bytes) => Content::split(bytes).0,
+            Content::Large(large) => &large.0,
+        }
+    }
+
+    fn value(&self) -> Option<Bytes> {
+        match self {
+            Content::Small(bytes) if bytes[0] == 0 => None,
+            Content::Small(bytes) => Some(Bytes::copy_from_slice(Content::split(bytes).1)),
+            Content::Large(large) => large.1.clone(),
+        }
+    }
+
+    fn replace(&mut self, key: &[u8], value: Option<Bytes>) {
+        if let (Content::Small(bytes), Some(value)) = (&mut *self, &value)
+            && bytes.len() == FRONT + key.len() + value.len()
+        {
+            bytes[0] = 1;
+            bytes[FRONT + key.len()..].copy_from_slice(value);
+            return;
+        }
+        *self = Content::new(key, value);
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Content::Small(bytes) => bytes.len(),
+            Content::Large(large) => large.0.len() + large.1.as_ref().map_or(0, Bytes::len),
+        }
+    }
+}
+
 struct Entry {
-    key: Box<[u8]>,
-    value: Option<Bytes>,
-    /// The commit the value is from; 0 if it was read from the tree.
-    seq: Seq,
-    /// Used since the clock hand passed last.
-    used: bool,
+    content: Content,
+    /// The commit the value is from, shifted left; 0 if it was read from the tree. The lowest bit:
+    /// used since the clock hand passed last.
+    seq_and_used: u64,
 }
 
 impl Entry {
+    fn new(key: &[u8], value: Option<Bytes>, seq: Seq, used: bool) -> Entry {
+        Entry { content: Content::new(key, value), seq_and_used: seq << 1 | u64::from(used) }
+    }
+
+    fn is(&self, key: &[u8]) -> bool {
+        self.content.key() == key
+    }
+
+    fn seq(&self) -> Seq {
+        self.seq_and_used >> 1
+    }
+
     fn bytes(&self) -> usize {
-        ENTRY_OVERHEAD + self.key.len() + self.value.as_ref().map_or(0, Bytes::len)
+        ENTRY_OVERHEAD + self.content.bytes()
     }
 }
 
@@ -79,10 +159,10 @@ impl ValueTable {
     pub(super) fn get(&self, key: &[u8]) -> Lookup {
         let (shard, hash) = self.shard(key);
         let mut shard = shard.lock();
-        match shard.entries.find_mut(hash, |entry| *entry.key == *key) {
+        match shard.entries.find_mut(hash, |entry| entry.is(key)) {
             Some(entry) => {
-                entry.used = true;
-                Lookup::Known(entry.value.clone())
+                entry.seq_and_used |= 1;
+                Lookup::Known(entry.content.value())
             }
             None => Lookup::Unknown(Ticket(shard.writes)),
         }
@@ -92,11 +172,10 @@ impl ValueTable {
     pub(super) fn remember(&self, key: &[u8], value: Option<Bytes>, ticket: Ticket, flushed: Seq) {
         let (shard, hash) = self.shard(key);
         let mut shard = shard.lock();
-        if shard.writes != ticket.0 || shard.entries.find(hash, |entry| *entry.key == *key).is_some() {
+        if shard.writes != ticket.0 || shard.entries.find(hash, |entry| entry.is(key)).is_some() {
             return;
         }
-        let entry = Entry { key: key.into(), value, seq: 0, used: false };
-        self.insert(&mut shard, hash, entry, flushed);
+        self.insert(&mut shard, hash, Entry::new(key, value, 0, false), flushed);
     }
 
     /// Puts in what commit `seq` wrote. It stays until `seq` is flushed.
@@ -104,22 +183,20 @@ impl ValueTable {
         let (shard, hash) = self.shard(key);
         let mut shard = shard.lock();
         shard.writes += 1;
-        if let Some(entry) = shard.entries.find_mut(hash, |entry| *entry.key == *key) {
+        if let Some(entry) = shard.entries.find_mut(hash, |entry| entry.is(key)) {
             let before = entry.bytes();
-            entry.value = value;
-            entry.seq = seq;
-            entry.used = true;
+            entry.content.replace(key, value);
+            entry.seq_and_used = seq << 1 | 1;
             let after = entry.bytes();
             shard.bytes = shard.bytes - before + after;
             return self.evict(&mut shard, flushed);
         }
-        let entry = Entry { key: key.into(), value, seq, used: true };
-        self.insert(&mut shard, hash, entry, flushed);
+        self.insert(&mut shard, hash, Entry::new(key, value, seq, true), flushed);
     }
 
     fn insert(&self, shard: &mut Shard, hash: u64, entry: Entry, flushed: Seq) {
         shard.bytes += entry.bytes();
-        shard.entries.insert_unique(hash, entry, |entry| self.hasher.hash_one(&*entry.key));
+        shard.entries.insert_unique(hash, entry, |entry| self.hasher.hash_one(entry.content.key()));
         self.evict(shard, flushed);
     }
 
@@ -133,9 +210,9 @@ impl ValueTable {
             shard.hand = if shard.hand + 1 >= buckets { 0 } else { shard.hand + 1 };
             let Ok(mut bucket) = shard.entries.get_bucket_entry(shard.hand) else { continue };
             let entry = bucket.get_mut();
-            if entry.used {
-                entry.used = false;
-            } else if entry.seq <= flushed {
+            if entry.seq_and_used & 1 == 1 {
+                entry.seq_and_used &= !1;
+            } else if entry.seq() <= flushed {
                 let (entry, _) = bucket.remove();
                 shard.bytes -= entry.bytes();
             }
@@ -149,7 +226,7 @@ impl ValueTable {
             shard.writes += 1;
             let mut freed = 0;
             shard.entries.retain(|entry| {
-                let keep = !doomed(&entry.key, entry.seq);
+                let keep = !doomed(entry.content.key(), entry.seq());
                 freed += if keep { 0 } else { entry.bytes() };
                 keep
             });
@@ -191,6 +268,23 @@ mod tests {
         table.forget(|_, _| true);
         table.remember(b"other", Some("old".into()), ticket, 1);
         assert_eq!(known(&table, b"other"), None);
+    }
+
+    #[test]
+    fn every_kind_of_content_reads_back() {
+        let table = ValueTable::new(64 << 20);
+        let keys = [vec![], b"k".to_vec(), vec![7; 300], vec![8; 70_000]];
+        let values = [None, Some(0), Some(1), Some(1), Some(LARGE - 1), Some(LARGE), Some(100_000), None];
+        for key in &keys {
+            for (step, size) in values.iter().enumerate() {
+                let value = size.map(|size| Bytes::from(vec![step as u8; size]));
+                table.commit(key, value.clone(), 1, 0);
+                assert_eq!(known(&table, key), Some(value));
+            }
+        }
+        assert_eq!(table.len(), keys.len());
+        table.forget(|_, _| true);
+        assert_eq!((table.len(), table.bytes()), (0, 0));
     }
 
     #[test]
