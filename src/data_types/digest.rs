@@ -76,7 +76,7 @@ pub fn of_database(tx: &ReadTx) -> Result<Signature> {
     let range = ScanRange::prefix(&tx.namespace().prefix());
     let mut scan = tx.scan(Space::Meta, &range, Direction::Forward)?;
     while let Some((stored, value)) = scan.next()? {
-        let meta = Meta::decode(&bytes::Bytes::copy_from_slice(value))?;
+        let meta = Meta::decode(bytes::Bytes::copy_from_slice(value))?;
         if meta.is_expired(tx.now_ms()) {
             continue;
         }
