@@ -74,8 +74,8 @@ section "RocksDB" {
     rocksdb_compression: Compression = Compression::Lz4, Choice(Compression::NAMES), [];
     /// How the bottom level, where most data is, is compressed.
     rocksdb_bottommost_compression: Compression = Compression::Zstd, Choice(Compression::NAMES), [];
-    /// How many files at level 0 start a compaction.
-    rocksdb_level0_file_num_compaction_trigger: u32 = 4, integer(1, 1000), [];
+    /// How many files at level 0 start a compaction. As memory tables are small, so are the files.
+    rocksdb_level0_file_num_compaction_trigger: u32 = 16, integer(1, 1000), [];
     /// How many files at level 0 slow writes down.
     rocksdb_level0_slowdown_writes_trigger: u32 = 40, integer(1, 10000), [];
     /// How many files at level 0 stop writes until compaction has caught up.

@@ -89,7 +89,7 @@ impl Default for RocksOptions {
             cache_index_and_filter_blocks: true,
             compression: Compression::Lz4,
             bottommost_compression: Compression::Zstd,
-            level0_compaction_files: 4,
+            level0_compaction_files: 16,
             level0_slowdown_files: 40,
             level0_stop_files: 60,
             max_background_jobs: 2,

@@ -15,9 +15,8 @@ const SHARDS: usize = 64;
 /// Values from this size on are shared instead of copied.
 const LARGE: usize = 1024;
 
-/// Bytes an entry takes beside its key and value: the slot, half of the empty ones, and the
-/// allocator's rounding.
-const ENTRY_OVERHEAD: usize = 64;
+/// Bytes of a slot, half of the empty ones included.
+const SLOT_BYTES: usize = 96;
 
 /// What the table knows of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +31,22 @@ pub(super) enum Lookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket(u64);
 
-/// A key and what is known of it. Small ones are one allocation, so that a lookup that has compared
-/// the key finds the value in the processor's cache.
+/// A key and what is known of it. Where the key and value are together, they are: 1 byte, whether
+/// there is a value; 2 bytes, the key's length; the key; the value.
 enum Content {
-    /// 1 byte: whether there is a value; 2 bytes: the key's length; the key; the value.
+    /// In the slot itself: a lookup that has compared the key has the value in the same cache line.
+    Inline {
+        len: u8,
+        bytes: [u8; INLINE],
+    },
     Small(Box<[u8]>),
-    Large(Box<(Box<[u8]>, Option<Bytes>)>),
+    Large(Box<Apart>),
 }
 
+type Apart = (Box<[u8]>, Option<Bytes>);
+
+/// What fills a slot up to a cache line.
+const INLINE: usize = 54;
 const FRONT: usize = 3;
 
 impl Content {
@@ -51,12 +58,30 @@ impl Content {
         if value_len >= LARGE {
             return Content::Large(Box::new((key.into(), value)));
         }
-        let mut bytes = Vec::with_capacity(FRONT + key.len() + value_len);
-        bytes.push(value.is_some().into());
-        bytes.extend_from_slice(&key_len.to_le_bytes());
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(value.as_deref().unwrap_or_default());
-        Content::Small(bytes.into())
+        let fill = |bytes: &mut [u8]| {
+            bytes[0] = value.is_some().into();
+            bytes[1..FRONT].copy_from_slice(&key_len.to_le_bytes());
+            bytes[FRONT..FRONT + key.len()].copy_from_slice(key);
+            bytes[FRONT + key.len()..].copy_from_slice(value.as_deref().unwrap_or_default());
+        };
+        let len = FRONT + key.len() + value_len;
+        if len <= INLINE {
+            let mut bytes = [0; INLINE];
+            fill(&mut bytes[..len]);
+            return Content::Inline { len: len as u8, bytes };
+        }
+        let mut bytes = vec![0; len].into_boxed_slice();
+        fill(&mut bytes);
+        Content::Small(bytes)
+    }
+
+    /// Key and value, where they are together; or the two apart.
+    fn together(&self) -> Result<&[u8], &Apart> {
+        match self {
+            Content::Inline { len, bytes } => Ok(&bytes[..*len as usize]),
+            Content::Small(bytes) => Ok(bytes),
+            Content::Large(apart) => Err(apart),
+        }
     }
 
     fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -65,39 +90,32 @@ impl Content {
     }
 
     fn key(&self) -> &[u8] {
-        match self {
-            Content::Small(bytes) => Content::split(bytes).0,
-            Content::Large(large) => &large.0,
+        match self.together() {
+            Ok(bytes) => Content::split(bytes).0,
+            Err(apart) => &apart.0,
         }
     }
 
     fn value(&self) -> Option<Bytes> {
-        match self {
-            Content::Small(bytes) if bytes[0] == 0 => None,
-            Content::Small(bytes) => Some(Bytes::copy_from_slice(Content::split(bytes).1)),
-            Content::Large(large) => large.1.clone(),
+        match self.together() {
+            Ok(bytes) if bytes[0] == 0 => None,
+            Ok(bytes) => Some(Bytes::copy_from_slice(Content::split(bytes).1)),
+            Err(apart) => apart.1.clone(),
         }
     }
 
-    fn replace(&mut self, key: &[u8], value: Option<Bytes>) {
-        if let (Content::Small(bytes), Some(value)) = (&mut *self, &value)
-            && bytes.len() == FRONT + key.len() + value.len()
-        {
-            bytes[0] = 1;
-            bytes[FRONT + key.len()..].copy_from_slice(value);
-            return;
-        }
-        *self = Content::new(key, value);
-    }
-
+    /// Bytes beside the slot.
     fn bytes(&self) -> usize {
         match self {
+            Content::Inline { .. } => 0,
             Content::Small(bytes) => bytes.len(),
-            Content::Large(large) => large.0.len() + large.1.as_ref().map_or(0, Bytes::len),
+            Content::Large(apart) => apart.0.len() + apart.1.as_ref().map_or(0, Bytes::len),
         }
     }
 }
 
+/// A slot: one cache line.
+#[repr(align(64))]
 struct Entry {
     content: Content,
     /// The commit the value is from, shifted left; 0 if it was read from the tree. The lowest bit:
@@ -119,7 +137,7 @@ impl Entry {
     }
 
     fn bytes(&self) -> usize {
-        ENTRY_OVERHEAD + self.content.bytes()
+        SLOT_BYTES + self.content.bytes()
     }
 }
 
@@ -185,7 +203,7 @@ impl ValueTable {
         shard.writes += 1;
         if let Some(entry) = shard.entries.find_mut(hash, |entry| entry.is(key)) {
             let before = entry.bytes();
-            entry.content.replace(key, value);
+            entry.content = Content::new(key, value);
             entry.seq_and_used = seq << 1 | 1;
             let after = entry.bytes();
             shard.bytes = shard.bytes - before + after;
@@ -274,7 +292,9 @@ mod tests {
     fn every_kind_of_content_reads_back() {
         let table = ValueTable::new(64 << 20);
         let keys = [vec![], b"k".to_vec(), vec![7; 300], vec![8; 70_000]];
-        let values = [None, Some(0), Some(1), Some(1), Some(LARGE - 1), Some(LARGE), Some(100_000), None];
+        assert_eq!(size_of::<Entry>(), 64);
+        let sizes = [0, 1, 1, INLINE - FRONT - 1, INLINE - FRONT, LARGE - 1, LARGE, 100_000, 0];
+        let values: Vec<_> = sizes.into_iter().map(Some).chain([None]).collect();
         for key in &keys {
             for (step, size) in values.iter().enumerate() {
                 let value = size.map(|size| Bytes::from(vec![step as u8; size]));
