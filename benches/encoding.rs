@@ -48,7 +48,7 @@ fn headers(criterion: &mut Criterion) {
         });
         let bytes = meta.encode();
         group.bench_function(format!("{name}, decoded"), |bencher| {
-            bencher.iter(|| Meta::decode(black_box(&bytes)));
+            bencher.iter(|| Meta::decode(black_box(bytes.clone())));
         });
     }
     group.finish();

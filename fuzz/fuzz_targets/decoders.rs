@@ -10,8 +10,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let bytes = Bytes::copy_from_slice(data);
-    if let Ok(meta) = Meta::decode(&bytes) {
-        assert_eq!(Meta::decode(&meta.encode()).as_ref(), Ok(&meta));
+    if let Ok(meta) = Meta::decode(bytes) {
+        assert_eq!(Meta::decode(meta.encode()).as_ref(), Ok(&meta));
     }
     let _ = Head::decode(data);
     if let Ok(databases) = Databases::decode(data) {
