@@ -18,7 +18,7 @@ venv="$CARGO_TARGET_DIR/venv"
 scripts/venv.sh "$venv" tests/integration/requirements.txt
 
 # An interrupt ends pytest, whose fixtures end the servers.
-"$venv/bin/python" -m pytest -v --no-header -p no:cacheprovider --tb=short tests/integration "$@" &
+"$venv/bin/python" -m pytest -v --no-header -p no:cacheprovider -rN --tb=short tests/integration "$@" &
 pytest=$!
 trap 'kill -INT "$pytest" 2>/dev/null; wait "$pytest"' INT TERM
 wait "$pytest"
