@@ -24,6 +24,9 @@ targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo "${toolchain[@]}" fuzz list)
 for target in "${targets[@]}"; do
     echo "fuzz: $target for $seconds s"
-    cargo "${toolchain[@]}" fuzz run "$target" -- -max_total_time="$seconds" -rss_limit_mb=2048
+    dictionary=()
+    [ ! -f "fuzz/$target.dict" ] || dictionary=("-dict=fuzz/$target.dict")
+    cargo "${toolchain[@]}" fuzz run "$target" -- \
+        -max_total_time="$seconds" -rss_limit_mb=2048 "${dictionary[@]}"
 done
 echo "fuzz: ${#targets[@]} targets, no findings"
