@@ -289,7 +289,7 @@ impl Connection {
                     if !push_reply(&mut io.output, session, &mut io.turn, outcome) {
                         return Halt::Close;
                     }
-                    if worker.is_over_hard_limit(io.output.len()) {
+                    if worker.is_over_hard_limit(&self.client, io.output.len()) {
                         self.cut_for_output(io.output.len());
                         return Halt::Close;
                     }
@@ -337,7 +337,7 @@ impl Connection {
         if !push_reply(&mut io.output, &mut session, &mut io.turn, outcome) {
             self.closing.set(true);
         }
-        if worker.is_over_hard_limit(io.output.len()) {
+        if worker.is_over_hard_limit(&self.client, io.output.len()) {
             self.cut_for_output(io.output.len());
         }
         io.session = Some(session);
@@ -407,7 +407,7 @@ impl Connection {
             tracing::debug!(client = self.client.id, "Closing idle client");
             return self.kill();
         }
-        let limit = options.output_limit;
+        let limit = options.output_limit(&self.client);
         let over = limit.soft_bytes > 0 && io.output.len() as u64 > limit.soft_bytes;
         self.over_soft_limit_s.set(if over { self.over_soft_limit_s.get().saturating_add(1) } else { 0 });
         if over && u64::from(self.over_soft_limit_s.get()) > limit.soft_seconds {

@@ -2,7 +2,8 @@
 
 use super::tls::{ClientCertificates, TlsOptions};
 use crate::config::Settings;
-use crate::config::values::{AppendFsync, OutputBufferLimit, TlsAuthClients};
+use crate::config::values::{AppendFsync, OutputBufferLimit, OutputBufferLimits, TlsAuthClients};
+use crate::instance::clients::{Client, ClientFlag};
 use crate::protocol::Limits;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub struct Options {
     pub max_clients: usize,
     /// What clients may send. Those that have not authenticated may send less.
     pub limits: Limits,
-    pub output_limit: OutputBufferLimit,
+    pub output_limits: OutputBufferLimits,
     /// Seconds; 0 is for ever.
     pub idle_timeout_s: u32,
     /// Seconds; 0 is never.
@@ -41,11 +42,24 @@ impl Options {
             sync_each_turn: settings.appendfsync == AppendFsync::Always,
             max_clients: settings.maxclients as usize,
             limits,
-            output_limit: settings.client_output_buffer_limit.normal,
+            output_limits: settings.client_output_buffer_limit,
             idle_timeout_s: settings.timeout,
             keepalive_s: settings.tcp_keepalive,
             protected: settings.protected_mode,
             shutdown_timeout: Duration::from_secs(settings.shutdown_timeout.into()),
+        }
+    }
+}
+
+impl Options {
+    /// How much the client may leave unread, by its class.
+    pub fn output_limit(&self, client: &Client) -> OutputBufferLimit {
+        if client.has_flag(ClientFlag::Replica) {
+            self.output_limits.replica
+        } else if client.has_flag(ClientFlag::PubSub) {
+            self.output_limits.pubsub
+        } else {
+            self.output_limits.normal
         }
     }
 }

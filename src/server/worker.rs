@@ -5,6 +5,7 @@ use super::options::Options;
 use super::shared::Shared;
 use super::stream::{Socket, Stream};
 use super::turn::{self, Turn};
+use crate::instance::clients::Client;
 use crate::protocol::{Dialect, Limits};
 use crate::session::Session;
 use std::cell::{Cell, RefCell};
@@ -179,9 +180,9 @@ impl Worker {
         self.options.borrow().sync_each_turn
     }
 
-    /// Whether so much output closes a client at once.
-    pub fn is_over_hard_limit(&self, output_bytes: usize) -> bool {
-        let hard_bytes = self.options.borrow().output_limit.hard_bytes;
+    /// Whether so much output closes the client at once.
+    pub fn is_over_hard_limit(&self, client: &Client, output_bytes: usize) -> bool {
+        let hard_bytes = self.options.borrow().output_limit(client).hard_bytes;
         hard_bytes > 0 && output_bytes as u64 > hard_bytes
     }
 

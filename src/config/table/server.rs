@@ -7,7 +7,7 @@ section "General" {
     dir: String = "./data".to_owned(), Text, [Protected];
     /// How many databases there are for SELECT.
     databases: u32 = 16, integer(1, I32_MAX), [];
-    /// How many threads serve clients; 0 for one per processor.
+    /// How many threads serve clients; 0 for half as many as there are processors, 8 at most.
     server_threads: u32 = 0, integer(0, 1024), [];
     /// How many threads wait for the disk on behalf of commands whose data is not in memory.
     disk_threads: u32 = 32, integer(1, 1024), [];
