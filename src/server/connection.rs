@@ -318,20 +318,26 @@ impl Connection {
         } else {
             Outcome::Done(Err(Error::NeedsDisk))
         };
-        let (mut session, outcome) = match retried {
+        let (mut session, words, outcome) = match retried {
             Outcome::Done(Err(Error::NeedsDisk)) => {
                 let instance = worker.shared.instance.clone();
                 let ran = pool.run(move || {
                     session.tier = ReadTier::Disk;
                     let outcome = executor::run(&instance, &mut session, &words);
-                    (session, outcome)
+                    (session, words, outcome)
                 });
                 let Ok(ran) = ran.await else { return self.kill() };
                 ran
             }
-            outcome => (session, outcome),
+            outcome => (session, words, outcome),
         };
         let io = &mut *self.io.borrow_mut();
+        if let Outcome::Done(Err(Error::Paused { .. })) = outcome {
+            // The pause has begun meanwhile; in place it will be held back like any other.
+            io.held = Some(words);
+            io.session = Some(session);
+            return;
+        }
         let turn = io.turn.get_or_insert_with(|| TurnBegin::new(&io.output, &worker.shared.instance));
         turn.undone = turn.undone.min(before);
         if !push_reply(&mut io.output, &mut session, &mut io.turn, outcome) {

@@ -9,9 +9,10 @@
 
 use super::connection::Connection;
 use super::worker::Worker;
-use crate::error::Error;
+use crate::error::{Error, StorageError};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -56,7 +57,10 @@ pub async fn commit_turns(worker: Rc<Worker>) {
 
 fn commit(worker: &Worker) -> Result<(), Error> {
     let engine = worker.shared.instance.keyspace.engine();
-    let committed = if worker.syncs_each_turn() { engine.sync() } else { engine.flush() };
+    let flush = || if worker.syncs_each_turn() { engine.sync() } else { engine.flush() };
+    // Without a committer no client of this worker would ever be answered again.
+    let committed = catch_unwind(AssertUnwindSafe(flush))
+        .unwrap_or_else(|_| Err(StorageError::Io("the flush of the log panicked".into())));
     match committed {
         Ok(_) => Ok(()),
         Err(error) => {

@@ -112,6 +112,21 @@ async fn sweep(worker: Rc<Worker>) {
     }
 }
 
+/// A client's place on the worker; given up when its task ends, by a panic as well.
+struct Presence {
+    worker: Rc<Worker>,
+    connection: Rc<Connection>,
+    id: u64,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.connection.ended(&self.worker);
+        self.worker.connections.borrow_mut().remove(&self.id);
+        self.worker.shared.left();
+    }
+}
+
 impl Worker {
     fn serve(self: &Rc<Self>, socket: Accepted, manner: Manner) {
         match self.stream(socket, manner) {
@@ -147,12 +162,9 @@ impl Worker {
         let id = session.id;
         let connection = Connection::new(stream, session);
         self.connections.borrow_mut().insert(id, connection.clone());
-        let worker = self.clone();
+        let presence = Presence { worker: self.clone(), connection, id };
         tokio::task::spawn_local(coop::unconstrained(async move {
-            connection.clone().serve(worker.clone()).await;
-            connection.ended(&worker);
-            worker.connections.borrow_mut().remove(&id);
-            worker.shared.left();
+            presence.connection.clone().serve(presence.worker.clone()).await;
         }));
     }
 

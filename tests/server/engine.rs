@@ -19,6 +19,7 @@ pub struct Faults {
     pub flushes: AtomicUsize,
     pub syncs: AtomicUsize,
     pub fail_flushes: AtomicBool,
+    pub panic_in_flush: AtomicBool,
     /// So many flushes fail.
     pub fail_next: AtomicUsize,
     hold_flushes: Mutex<bool>,
@@ -118,6 +119,10 @@ impl Engine for FaultyEngine {
         let mut hold = self.faults.hold_flushes.lock();
         while *hold {
             self.faults.released.wait(&mut hold);
+        }
+        drop(hold);
+        if self.faults.panic_in_flush.load(SeqCst) {
+            panic!("the test said so");
         }
         let take = |left: usize| left.checked_sub(1);
         let next = self.faults.fail_next.fetch_update(SeqCst, SeqCst, take).is_ok();
@@ -358,4 +363,35 @@ fn stopping_lets_a_running_command_end() {
     client.expect_end();
     stopping.join().unwrap().unwrap();
     assert!(faults.syncs.load(SeqCst) >= 1);
+}
+
+#[test]
+fn a_pause_that_begins_during_a_cold_read_holds_the_command_back() {
+    let (server, faults) = start_faulty(settings());
+    faults.cold.store(true, SeqCst);
+    faults.has_cache.store(true, SeqCst);
+    let mut client = connect(&server);
+    let mut admin = connect(&server);
+    admin.call("PING", "+PONG\r\n");
+    client.send("GET cold1\r\nPING\r\n");
+    // The read takes 100 ms.
+    std::thread::sleep(Duration::from_millis(30));
+    let begun = std::time::Instant::now();
+    admin.call("CLIENT PAUSE 400 ALL", "+OK\r\n");
+    client.expect("$-1\r\n+PONG\r\n");
+    assert!(begun.elapsed() >= Duration::from_millis(399), "{:?}", begun.elapsed());
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_flush_that_panics_is_a_failed_flush() {
+    let (server, faults) = start_faulty(settings());
+    let mut client = connect(&server);
+    faults.panic_in_flush.store(true, SeqCst);
+    client.send("SET a 1\r\n");
+    client.expect("-MISCONF ");
+    client.line();
+    faults.panic_in_flush.store(false, SeqCst);
+    client.call("SET a 1", "+OK\r\n");
+    server.stop().unwrap();
 }
