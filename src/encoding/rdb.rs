@@ -80,7 +80,7 @@ pub fn write(value: &Value) -> Vec<u8> {
 /// The value of a payload; no string in it may be longer than `max_bytes`. Linear in its size.
 ///
 /// # Errors
-/// When the payload is not what [`write`], or Redis, would have written.
+/// When the payload is not what [`write()`], or Redis, would have written.
 pub fn read(payload: &[u8], max_bytes: u64) -> Result<Value, PayloadError> {
     let body = payload.len().checked_sub(FOOTER_BYTES).ok_or(PayloadError::Footer)?;
     let (checked, checksum) = payload.split_at(body + 2);

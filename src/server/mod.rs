@@ -2,9 +2,9 @@
 //! functions.
 //!
 //! One control thread accepts clients and deals them to the workers; each worker is a thread with
-//! an event loop of its own, where each client is a task ([`connection`]). Replies that speak of
-//! commits leave after one flush per turn of the loop ([`turn`]). What would wait for the disk runs
-//! on a pool of threads ([`pool`]).
+//! an event loop of its own, where each client is a task (`connection`). Replies that speak of
+//! commits leave after one flush per turn of the loop (`turn`). What would wait for the disk runs
+//! on a pool of threads (`pool`).
 
 mod accept;
 mod connection;
