@@ -4,6 +4,8 @@
 //! keyspace → encoding → storage → {error, clock}`; `config` and `protocol` are leaves. The test
 //! `tests/layering.rs` holds the code to it. `docs/architecture.md` tells the story.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used))]
+
 pub mod api;
 #[cfg(feature = "server")]
 pub mod cli;

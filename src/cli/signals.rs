@@ -24,8 +24,7 @@ pub fn watch(instance: Arc<Instance>) -> Result<(), String> {
                 _ = hangup.recv() => tracing::info!("SIGHUP changes nothing"),
                 _ = interrupt.recv() => {
                     if interrupted {
-                        tracing::warn!("SIGINT once more: ends at once");
-                        std::process::exit(1);
+                        end_at_once();
                     }
                     interrupted = true;
                     stop(&instance, "SIGINT");
@@ -36,6 +35,12 @@ pub fn watch(instance: Arc<Instance>) -> Result<(), String> {
     let thread = std::thread::Builder::new().name("signals".into());
     // Ends with the process.
     thread.spawn(move || runtime.block_on(watch)).map(drop).map_err(failed)
+}
+
+#[allow(clippy::disallowed_methods)] // whoever insists does not want to wait for the disk
+fn end_at_once() -> ! {
+    tracing::warn!("SIGINT once more: ends at once");
+    std::process::exit(1)
 }
 
 fn stop(instance: &Instance, name: &str) {

@@ -65,7 +65,9 @@ pub fn tell_supervisor(supervised: Supervised, state: &str) {
     if !matches!(supervised, Supervised::Systemd | Supervised::Auto) {
         return;
     }
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+    #[allow(clippy::disallowed_methods)] // systemd tells nowhere else
+    let path = std::env::var_os("NOTIFY_SOCKET");
+    let Some(path) = path else {
         if supervised == Supervised::Systemd {
             tracing::warn!("supervised systemd, but there is no NOTIFY_SOCKET");
         }

@@ -7,7 +7,6 @@ use crate::config::values::ProtectedAction;
 use crate::config::{DIRECTIVES, Directive, Flag, Settings, directive, rewrite};
 use crate::encoding::glob::{self, Case};
 use crate::error::{Error, Result};
-use crate::instance::clients::{ClientAddress, Transport};
 use crate::protocol::Reply;
 use bytes::Bytes;
 
@@ -106,8 +105,11 @@ impl Command for ConfigSet {
 
 impl SessionCommand for ConfigSet {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
-        let protected = context.instance.settings().enable_protected_configs;
-        let may_set_protected = allowed(protected, &context.session.client.address);
+        let may_set_protected = match context.instance.settings().enable_protected_configs {
+            ProtectedAction::Yes => true,
+            ProtectedAction::No => false,
+            ProtectedAction::Local => context.session.client.address.is_this_machine(),
+        };
         let mut changes: Vec<Change> = Vec::with_capacity(self.pairs.len());
         for (name, value) in self.pairs {
             let change = Change::new(&name, value)?;
@@ -167,20 +169,6 @@ fn apply(context: &Context, changes: &[Change]) -> Result<()> {
 
 fn failed(name: &str, reason: &str) -> Error {
     Error::err(format_args!("CONFIG SET failed (possibly related to argument '{name}') - {reason}"))
-}
-
-/// Whether a client may do what is only allowed to some.
-pub fn allowed(action: ProtectedAction, client: &ClientAddress) -> bool {
-    match action {
-        ProtectedAction::Yes => true,
-        ProtectedAction::No => false,
-        ProtectedAction::Local => match client.transport {
-            Transport::Unix | Transport::Embedded => true,
-            Transport::Tcp | Transport::Tls => {
-                client.peer.starts_with("127.") || client.peer.starts_with("[::1]:")
-            }
-        },
-    }
 }
 
 pub struct ConfigRewrite;

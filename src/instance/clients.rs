@@ -10,6 +10,7 @@ use crate::keyspace::event::ClientId;
 use crate::protocol::Dialect;
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -40,6 +41,16 @@ impl ClientAddress {
     pub fn embedded() -> ClientAddress {
         let here = "embedded:0".to_owned();
         ClientAddress { transport: Transport::Embedded, peer: here.clone(), local: here, descriptor: -1 }
+    }
+
+    /// Whether the client is on the machine that we are on.
+    pub fn is_this_machine(&self) -> bool {
+        match self.transport {
+            Transport::Embedded | Transport::Unix => true,
+            Transport::Tcp | Transport::Tls => {
+                self.peer.parse::<SocketAddr>().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
+            }
+        }
     }
 }
 
