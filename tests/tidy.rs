@@ -10,7 +10,7 @@ const MAX_FUNCTION_LINES: usize = 70;
 const MAX_FILE_LINES: usize = 800;
 
 /// Who may start threads; everybody else hands work to them.
-const THREAD_PLACES: &[&str] = &["server/", "cli/signals.rs", "instance/saves.rs"];
+const THREAD_PLACES: &[&str] = &["server/", "cli/signals.rs", "instance/background.rs", "instance/saves.rs"];
 
 /// The functions of a file: name, line, and how many lines they are.
 fn functions(file: &SourceFile) -> Vec<(String, usize, usize)> {
@@ -91,4 +91,27 @@ fn the_reader_counts_the_lines_of_functions() {
                 type F = fn (u8); const x_fn: u8;";
     let file = SourceFile { path: "x.rs".into(), code: code.into() };
     assert_eq!(functions(&file), [("one".to_owned(), 2, 1), ("three".to_owned(), 3, 3)]);
+}
+
+/// A directive that nothing reads says so; the user would wait for its effect in vain.
+#[test]
+fn directives_without_effect_are_marked() {
+    use diskdb::config::{DIRECTIVES, Flag};
+    let outside: Vec<SourceFile> =
+        files().into_iter().filter(|file| !file.path.starts_with("config/table/")).collect();
+    let is_read = |field: &str| {
+        outside.iter().any(|file| {
+            let path = format!(".{field}");
+            file.code.match_indices(&path).any(|(at, _)| {
+                let next = file.code[at + path.len()..].chars().next();
+                !next.is_some_and(|character| character.is_alphanumeric() || character == '_')
+            })
+        })
+    };
+    let unread: Vec<&str> = DIRECTIVES
+        .iter()
+        .filter(|directive| !directive.is(Flag::NoEffect) && !is_read(&directive.name.replace('-', "_")))
+        .map(|directive| directive.name)
+        .collect();
+    assert!(unread.is_empty(), "nothing reads {unread:?}: mark them NoEffect until something does");
 }

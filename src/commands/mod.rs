@@ -283,6 +283,9 @@ fn admit(context: &Context, found: &Found, words: &[Bytes]) -> Result<()> {
         let allowed = context.instance.settings().enable_debug_command;
         server::check_debug_allowed(allowed, &context.session.client.address)?;
     }
+    if spec.flags.has(Flags::WRITE.and(Flags::DENYOOM)) && context.instance.disk_room.is_low() {
+        return Err(Error::NotWritable("less than min-free-disk-space is free".into()));
+    }
     Ok(())
 }
 

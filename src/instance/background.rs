@@ -1,7 +1,8 @@
 //! What a running database does by itself: deleting keys whose time has come, making writes survive
-//! the loss of power once a second, and sweeping up what emptied databases left on disk. Each on a
+//! the loss of power once a second, looking for room on the disk, and sweeping up what emptied databases left on disk. Each on a
 //! thread of its own, so that none waits for another.
 
+use super::disk_room::DiskRoom;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
 use parking_lot::{Condvar, Mutex};
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 const EXPIRE_PERIOD: Duration = Duration::from_millis(25);
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
+const LOOK_AT_DISK_PERIOD: Duration = Duration::from_millis(100);
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 
 /// How many expired keys are deleted between two flushes.
@@ -25,6 +27,7 @@ pub struct Background {
 
 struct Shared {
     keyspace: Arc<Keyspace>,
+    disk_room: Arc<DiskRoom>,
     stopped: Mutex<bool>,
     stop: Condvar,
     syncs: AtomicBool,
@@ -35,9 +38,14 @@ impl Background {
     ///
     /// # Errors
     /// When the operating system has no thread to give.
-    pub fn start(keyspace: Arc<Keyspace>, syncs: bool) -> std::io::Result<Background> {
+    pub fn start(
+        keyspace: Arc<Keyspace>,
+        disk_room: Arc<DiskRoom>,
+        syncs: bool,
+    ) -> std::io::Result<Background> {
         let shared = Arc::new(Shared {
             keyspace,
+            disk_room,
             stopped: Mutex::new(false),
             stop: Condvar::new(),
             syncs: AtomicBool::new(syncs),
@@ -45,6 +53,7 @@ impl Background {
         let mut background = Background { shared, threads: Vec::new() };
         background.spawn("expirer", EXPIRE_PERIOD, Shared::expire)?;
         background.spawn("syncer", SYNC_PERIOD, Shared::sync)?;
+        background.spawn("disk-room", LOOK_AT_DISK_PERIOD, Shared::look_at_disk)?;
         background.spawn("sweeper", SWEEP_PERIOD, Shared::sweep)?;
         Ok(background)
     }
@@ -127,6 +136,11 @@ impl Shared {
         Ok(())
     }
 
+    fn look_at_disk(&self) -> Result<()> {
+        self.disk_room.look(self.keyspace.engine().free_disk_bytes());
+        Ok(())
+    }
+
     fn sweep(&self) -> Result<()> {
         while !*self.stopped.lock() && self.keyspace.sweep()? {}
         Ok(())
@@ -176,7 +190,7 @@ mod tests {
     #[test]
     fn keys_go_without_anybody_looking() {
         let keyspace = keyspace();
-        let _background = Background::start(keyspace.clone(), true).unwrap();
+        let _background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
         let now_ms = SystemClock.now_ms();
         (0..1000).for_each(|number| put(&keyspace, &number.to_string(), now_ms + 20));
         put(&keyspace, "stays", now_ms + 3_600_000);
@@ -187,7 +201,7 @@ mod tests {
     fn it_can_be_switched_off() {
         let keyspace = keyspace();
         keyspace.set_active_expiry(false);
-        let _background = Background::start(keyspace.clone(), true).unwrap();
+        let _background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
         put(&keyspace, "a", SystemClock.now_ms() + 1);
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(keyspace.key_count(0).unwrap(), 1);
@@ -200,14 +214,14 @@ mod tests {
         let keyspace = keyspace();
         put(&keyspace, "a", u64::MAX);
         keyspace.flush_databases(0, None).unwrap();
-        let _background = Background::start(keyspace.clone(), true).unwrap();
+        let _background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
         assert!(wait_for(|| keyspace.engine().memory_bytes() < 200));
     }
 
     #[test]
     fn the_threads_end_at_once() {
         let keyspace = keyspace();
-        let background = Background::start(keyspace.clone(), true).unwrap();
+        let background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
         let watch = Stopwatch::start();
         drop(background);
         assert!(watch.elapsed_us() < 500_000);

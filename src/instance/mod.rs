@@ -3,6 +3,7 @@
 pub mod acl;
 pub mod background;
 pub mod clients;
+pub mod disk_room;
 pub mod histogram;
 pub mod latency;
 pub mod lifecycle;
@@ -38,6 +39,7 @@ pub struct Instance {
     pub slowlog: Slowlog,
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
+    pub disk_room: Arc<disk_room::DiskRoom>,
     pub saves: Saves,
     pub identity: Identity,
     settings: CurrentSettings,
@@ -96,11 +98,13 @@ impl Instance {
             slowlog: Slowlog::new(-1, 0),
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
+            disk_room: Arc::default(),
             saves: Saves::new(now_ms / 1000),
             identity: Identity::new(),
             itself: OnceLock::new(),
             settings: CurrentSettings::new(settings),
         };
+        instance.disk_room.configure(instance.settings().min_free_disk_space);
         instance.configure_statistics();
         instance
     }
@@ -114,7 +118,7 @@ impl Instance {
         let mut background = self.background.lock();
         if background.is_none() {
             let syncs = self.settings().appendfsync != AppendFsync::No;
-            let started = Background::start(self.keyspace.clone(), syncs);
+            let started = Background::start(self.keyspace.clone(), self.disk_room.clone(), syncs);
             *background =
                 Some(started.map_err(|error| error::Error::err(format_args!("no thread: {error}")))?);
         }
@@ -152,6 +156,7 @@ impl Instance {
             if old.requirepass != new.requirepass {
                 self.acl.set_requirepass(&new.requirepass);
             }
+            self.disk_room.configure(new.min_free_disk_space);
             self.configure_statistics();
         })
     }

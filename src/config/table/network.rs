@@ -42,7 +42,7 @@ section "TLS" {
     /// The private key of the certificate (PEM).
     tls_key_file: String = String::new(), Text, [Runtime];
     /// The password of the private key.
-    tls_key_file_pass: String = String::new(), Text, [Runtime, Sensitive, NoEffect];
+    tls_key_file_pass: String = String::new(), Text, [Runtime, Sensitive];
     /// The certificate shown when connecting to other servers.
     tls_client_cert_file: String = String::new(), Text, [Runtime, NoEffect];
     /// The private key of that certificate.
@@ -91,7 +91,7 @@ section "Clients" {
         Words("class hard soft seconds, up to three times"), [Runtime];
     /// How much memory the buffers of all clients together may take; above it, those that take
     /// most are closed. 0 is no limit; a percentage is of `maxmemory`.
-    maxmemory_clients: i64 = 0, MemoryOrPercent, [Runtime];
+    maxmemory_clients: i64 = 0, MemoryOrPercent, [Runtime, NoEffect];
 }
 section "Security" {
     /// The password that clients must give with AUTH; empty for none. A password in a conf file is

@@ -24,9 +24,9 @@ section "General" {
     /// Seconds that a stopping server waits for replicas.
     shutdown_timeout: u32 = 10, integer(0, I32_MAX), [Runtime];
     /// What SIGINT does, in the options of SHUTDOWN.
-    shutdown_on_sigint: ShutdownOn = ShutdownOn::default(), Choices(ShutdownOn::NAMES), [Runtime];
+    shutdown_on_sigint: ShutdownOn = ShutdownOn::default(), Choices(ShutdownOn::NAMES), [Runtime, NoEffect];
     /// What SIGTERM does, in the options of SHUTDOWN.
-    shutdown_on_sigterm: ShutdownOn = ShutdownOn::default(), Choices(ShutdownOn::NAMES), [Runtime];
+    shutdown_on_sigterm: ShutdownOn = ShutdownOn::default(), Choices(ShutdownOn::NAMES), [Runtime, NoEffect];
     /// The engine that keeps the data: `rocksdb`, or `memory` for tests (nothing is kept).
     engine: EngineKind = EngineKind::RocksDb, Choice(EngineKind::NAMES), [Hidden];
 }

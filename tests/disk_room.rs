@@ -1,0 +1,28 @@
+//! `min-free-disk-space`: without room, reads and deletes go on.
+
+use bytes::Bytes;
+use diskdb::api::Db;
+use diskdb::config::Settings;
+use diskdb::protocol::Reply;
+
+#[test]
+fn without_room_only_what_needs_room_is_refused() {
+    let db = Db::in_memory(Settings { min_free_disk_space: 10, ..Settings::default() }).unwrap();
+    let mut client = db.connect();
+    let mut call = |line: &str| {
+        let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
+        client.call(&words)
+    };
+    let room = &db.instance().disk_room;
+    room.look(None);
+    assert_eq!(call("SET a b").unwrap(), Reply::Ok);
+    room.look(Some(9));
+    for refused in ["SET a c", "APPEND a x", "SETBIT a 1 1"] {
+        let error = call(refused).unwrap_err().to_string();
+        assert!(error.starts_with("MISCONF ") && error.contains("min-free-disk-space"), "{error}");
+    }
+    assert_eq!(call("STRLEN a").unwrap(), Reply::Integer(1));
+    assert_eq!(call("DEL a").unwrap(), Reply::Integer(1));
+    room.look(Some(10));
+    assert_eq!(call("SET a c").unwrap(), Reply::Ok);
+}
