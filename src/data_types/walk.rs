@@ -71,14 +71,14 @@ pub fn all(tx: &ReadTx, filter: &Filter) -> Result<Vec<Bytes>> {
 const SMALL_DATABASE: u64 = 4096;
 
 /// How many candidates are drawn in larger ones.
-const CANDIDATES: usize = 4;
+const CANDIDATES: usize = 8;
 
 /// How often a draw may part the keys in two before it takes what it has.
 const MAX_PARTINGS: usize = 256;
 
 /// A key chosen by chance. Up to 4096 keys: each with the same probability, O(keys). Above that:
 /// nearly so, O(log keys). The keys are drawn like the leaves of a tree whose branches are their
-/// bytes, four times; the probability of each draw is known, and one of the four is taken with a
+/// bytes, eight times; the probability of each draw is known, and one of them is taken with a
 /// weight that makes up for it.
 pub fn random(tx: &ReadTx) -> Result<Option<Bytes>> {
     if tx.keyspace().key_count(tx.db())? <= SMALL_DATABASE {
@@ -128,24 +128,37 @@ fn draw(tx: &ReadTx) -> Result<Option<(Vec<u8>, f64)>> {
             break;
         }
         let depth = first.iter().zip(&last).take_while(|(a, b)| a == b).count();
-        let (low, high) = (symbol(&first, depth), symbol(&last, depth));
-        let wanted = fastrand::u16(low..=high);
-        let branch = |symbol: u16| [&first[..depth], &[symbol.saturating_sub(1) as u8]].concat();
-        if wanted == 0 {
-            return Ok(Some((first, weight * f64::from(high - low + 1))));
+        // A key that ends here is a branch of its own, just below the lowest of the others.
+        let ends = first.len() == depth;
+        let from = if ends { [&first[..], &[0]].concat() } else { first.clone() };
+        let range = ScanRange { from: from.clone(), to: everything.to.clone() };
+        let Some(lowest) = end_of(tx, &range, Direction::Forward)? else { return Ok(None) };
+        // Keys may go while this looks at them.
+        if lowest > last {
+            return Ok(None);
         }
+        let (low, high) = (symbol(&lowest, depth), symbol(&last, depth));
+        let ways_in_all = f64::from(high - low + 1 + u16::from(ends));
+        let wanted = fastrand::u16(low - u16::from(ends)..=high);
+        if wanted < low {
+            return Ok(Some((first, weight * ways_in_all)));
+        }
+        let branch = |symbol: u16| [&first[..depth], &[symbol.saturating_sub(1) as u8]].concat();
         let range = ScanRange { from: branch(wanted), to: everything.to.clone() };
         let Some(found) = end_of(tx, &range, Direction::Forward)? else { return Ok(None) };
+        if found > last {
+            return Ok(None);
+        }
         let taken = symbol(&found, depth);
         // Everything above the branch before leads here.
         let ways = if taken == low {
             1
         } else {
-            let before = ScanRange::new(&first, &branch(taken));
+            let before = ScanRange::new(&from, &branch(taken));
             let before = end_of(tx, &before, Direction::Backward)?;
             taken - before.map_or(low, |key| symbol(&key, depth)).min(taken - 1)
         };
-        weight *= f64::from(high - low + 1) / f64::from(ways);
+        weight *= ways_in_all / f64::from(ways);
         let branch = ScanRange { to: prefix_end(&branch(taken)), from: found.clone() };
         last = end_of(tx, &branch, Direction::Backward)?.unwrap_or_else(|| found.clone());
         first = found;
@@ -153,7 +166,7 @@ fn draw(tx: &ReadTx) -> Result<Option<(Vec<u8>, f64)>> {
     Ok(Some((first, weight)))
 }
 
-/// The byte at a depth, plus 1; 0 where the key has ended.
+/// The byte at a depth, plus 1; 0 where there is none.
 fn symbol(key: &[u8], depth: usize) -> u16 {
     key.get(depth).map_or(0, |byte| u16::from(*byte) + 1)
 }
