@@ -199,8 +199,9 @@ impl RocksEngine {
         self.table.forget(|_, seq| seq > flushed);
         self.counters.lock().clear();
         *groups = Groups::default();
-        self.flushed.store(self.committed.load(Ordering::Acquire), Ordering::Release);
+        // First: who sees that nothing is left to flush must see as well that commits were undone.
         self.undone.fetch_add(1, Ordering::AcqRel);
+        self.flushed.store(self.committed.load(Ordering::Acquire), Ordering::Release);
     }
 }
 
