@@ -8,9 +8,6 @@ use std::path::PathBuf;
 /// Flags that `COMMAND INFO` of a real server does not show; a command may have them or not.
 const INTERNAL_FLAGS: [&str; 4] = ["may_replicate", "protected", "no_multi", "touches_arbitrary_keys"];
 
-/// Commands in the table whose options are not all there yet; gone when they are.
-const UNFINISHED: [&str; 1] = ["SET"];
-
 /// `DISKDB_COMMANDS_JSON`, or `../shared/commands.json` seen from the crate or a folder above it.
 fn facts_file() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("DISKDB_COMMANDS_JSON") {
@@ -122,7 +119,6 @@ fn agrees_with_redis() {
     for entry in with_subcommands() {
         let spec = &entry.spec;
         match by_name.get(spec.name) {
-            Some(_) if UNFINISHED.contains(&spec.name) => {}
             Some(facts) => differences.entry(entry, facts),
             None if spec.since == "diskdb" => {}
             None => differences

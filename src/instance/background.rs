@@ -3,6 +3,8 @@
 //! thread of its own, so that none waits for another.
 
 use super::disk_room::DiskRoom;
+use super::process::MemoryUse;
+use super::stats::Stats;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
 use parking_lot::{Condvar, Mutex};
@@ -15,6 +17,7 @@ const EXPIRE_PERIOD: Duration = Duration::from_millis(25);
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
 const LOOK_AT_DISK_PERIOD: Duration = Duration::from_millis(100);
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
+const SAMPLE_PERIOD: Duration = Duration::from_millis(100);
 
 /// How many expired keys are deleted between two flushes.
 const EXPIRE_BATCH: usize = 256;
@@ -28,6 +31,7 @@ pub struct Background {
 struct Shared {
     keyspace: Arc<Keyspace>,
     disk_room: Arc<DiskRoom>,
+    stats: Arc<Stats>,
     stopped: Mutex<bool>,
     stop: Condvar,
     syncs: AtomicBool,
@@ -41,11 +45,13 @@ impl Background {
     pub fn start(
         keyspace: Arc<Keyspace>,
         disk_room: Arc<DiskRoom>,
+        stats: Arc<Stats>,
         syncs: bool,
     ) -> std::io::Result<Background> {
         let shared = Arc::new(Shared {
             keyspace,
             disk_room,
+            stats,
             stopped: Mutex::new(false),
             stop: Condvar::new(),
             syncs: AtomicBool::new(syncs),
@@ -55,6 +61,7 @@ impl Background {
         background.spawn("syncer", SYNC_PERIOD, Shared::sync)?;
         background.spawn("disk-room", LOOK_AT_DISK_PERIOD, Shared::look_at_disk)?;
         background.spawn("sweeper", SWEEP_PERIOD, Shared::sweep)?;
+        background.spawn("sampler", SAMPLE_PERIOD, Shared::sample)?;
         Ok(background)
     }
 
@@ -111,6 +118,13 @@ impl Shared {
             self.stop.wait_for(&mut stopped, period);
         }
         *stopped
+    }
+
+    /// Measures the rates per second and the use of memory.
+    fn sample(&self) -> Result<()> {
+        self.stats.sample(self.keyspace.clock().now_ms());
+        self.stats.peak_memory(MemoryUse::now().allocated);
+        Ok(())
     }
 
     /// Deletes all keys that are due, one batch after the other.
@@ -190,7 +204,7 @@ mod tests {
     #[test]
     fn keys_go_without_anybody_looking() {
         let keyspace = keyspace();
-        let _background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
+        let _background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
         let now_ms = SystemClock.now_ms();
         (0..1000).for_each(|number| put(&keyspace, &number.to_string(), now_ms + 20));
         put(&keyspace, "stays", now_ms + 3_600_000);
@@ -201,7 +215,7 @@ mod tests {
     fn it_can_be_switched_off() {
         let keyspace = keyspace();
         keyspace.set_active_expiry(false);
-        let _background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
+        let _background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
         put(&keyspace, "a", SystemClock.now_ms() + 1);
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(keyspace.key_count(0).unwrap(), 1);
@@ -214,14 +228,14 @@ mod tests {
         let keyspace = keyspace();
         put(&keyspace, "a", u64::MAX);
         keyspace.flush_databases(0, None).unwrap();
-        let _background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
+        let _background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
         assert!(wait_for(|| keyspace.engine().memory_bytes() < 200));
     }
 
     #[test]
     fn the_threads_end_at_once() {
         let keyspace = keyspace();
-        let background = Background::start(keyspace.clone(), Arc::default(), true).unwrap();
+        let background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
         let watch = Stopwatch::start();
         drop(background);
         assert!(watch.elapsed_us() < 500_000);

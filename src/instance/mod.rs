@@ -118,7 +118,8 @@ impl Instance {
         let mut background = self.background.lock();
         if background.is_none() {
             let syncs = self.settings().appendfsync != AppendFsync::No;
-            let started = Background::start(self.keyspace.clone(), self.disk_room.clone(), syncs);
+            let started =
+                Background::start(self.keyspace.clone(), self.disk_room.clone(), self.stats.clone(), syncs);
             *background =
                 Some(started.map_err(|error| error::Error::err(format_args!("no thread: {error}")))?);
         }

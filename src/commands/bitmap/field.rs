@@ -2,6 +2,7 @@
 
 use super::{READ_KEY, UPDATE, bit_offset};
 use crate::commands::args::Args;
+use crate::commands::keys::KeyOf;
 use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
 use crate::commands::{Command, ReadCommand, WriteCommand};
 use crate::data_types::string::bitfield::{self, Action, Field, Operation, Overflow};
@@ -78,9 +79,27 @@ pub struct BitField {
     pub operations: Vec<Operation>,
 }
 
+/// A call of nothing but `GET` only reads.
+fn keys(words: &[Bytes]) -> Option<Vec<KeyOf>> {
+    let is = |at: usize, name: &str| words[at].eq_ignore_ascii_case(name.as_bytes());
+    let mut at = 2;
+    let mut writes = false;
+    while at < words.len() && !writes {
+        if is(at, "GET") && at + 2 < words.len() {
+            at += 3;
+        } else if is(at, "OVERFLOW") && at + 1 < words.len() {
+            at += 2;
+        } else {
+            writes = true;
+        }
+    }
+    Some(vec![(1, if writes { UPDATE } else { KeyFlags::RO.and(KeyFlags::ACCESS) })])
+}
+
 impl Command for BitField {
     const SPEC: Spec = Spec::new("BITFIELD", Group::Bitmap, Arity::AtLeast(2))
         .keys(&[KeySpec::at(1, UPDATE.and(KeyFlags::VARIABLE))])
+        .find_keys(keys)
         .flags(Flags::DENYOOM)
         .syntax(
             "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | \

@@ -5,6 +5,7 @@ use super::condition::Condition;
 use super::expiry::{Expiry, Unit};
 use super::{OVERWRITE_KEY, UPDATE, UPDATE_KEY, reply_of};
 use crate::commands::args::Args;
+use crate::commands::keys::KeyOf;
 use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::string;
@@ -16,6 +17,23 @@ use crate::keyspace::event::Event;
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
 use crate::protocol::Reply;
 use bytes::Bytes;
+
+/// `SET` reads the old value only to return it or to compare with it.
+fn set_keys(words: &[Bytes]) -> Option<Vec<KeyOf>> {
+    let reads = |word: &Bytes| {
+        ["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"]
+            .iter()
+            .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let flags = if words.iter().skip(3).any(reads) { UPDATE } else { KeyFlags::OW.and(KeyFlags::UPDATE) };
+    Some(vec![(1, flags)])
+}
+
+/// `DELEX` without a condition does not read.
+fn delex_keys(words: &[Bytes]) -> Option<Vec<KeyOf>> {
+    let how = if words.len() > 2 { KeyFlags::RW.and(KeyFlags::ACCESS) } else { KeyFlags::RM };
+    Some(vec![(1, how.and(KeyFlags::DELETE))])
+}
 
 fn old_value(tx: &ReadTx, slot: &Slot) -> Result<Reply> {
     match slot.meta_of(Kind::String)? {
@@ -45,6 +63,7 @@ pub struct Set {
 impl Command for Set {
     const SPEC: Spec = Spec::new("SET", Group::String, Arity::AtLeast(3))
         .keys(&[KeySpec::at(1, UPDATE.and(KeyFlags::VARIABLE))])
+        .find_keys(set_keys)
         .flags(Flags::DENYOOM)
         .syntax(
             "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] \
@@ -302,6 +321,7 @@ pub struct DelEx {
 impl Command for DelEx {
     const SPEC: Spec = Spec::new("DELEX", Group::String, Arity::AtLeast(2))
         .keys(&[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::DELETE).and(KeyFlags::VARIABLE))])
+        .find_keys(delex_keys)
         .flags(Flags::FAST)
         .syntax("key [IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]")
         .doc(
