@@ -27,9 +27,6 @@ use slowlog::Slowlog;
 use stats::Stats;
 use std::sync::{Arc, OnceLock, Weak};
 
-/// The version of Redis whose commands and replies we have, as clients ask for it.
-pub const REDIS_VERSION: &str = "7.0.15";
-
 /// One running database.
 pub struct Instance {
     pub keyspace: Arc<Keyspace>,

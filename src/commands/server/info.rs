@@ -4,13 +4,14 @@ use super::latency::histogram_of;
 use super::memory::{client_buffers, ratio};
 use super::observe::stats_of;
 use super::{Command, Context, SessionCommand};
+use crate::REDIS_VERSION;
 use crate::commands::all_found;
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Categories, Flags, Group, Spec};
 use crate::error::Result;
+use crate::instance::Instance;
 use crate::instance::clients::{ClientFlag, Transport};
 use crate::instance::process::{self, CpuUse, MemoryUse};
-use crate::instance::{Instance, REDIS_VERSION};
 use crate::protocol::Reply;
 use bytes::Bytes;
 use std::fmt::{Display, Write};
@@ -267,7 +268,9 @@ fn persistence(context: &Context, out: &mut Lines) -> Result<()> {
 
 fn threads(context: &Context, out: &mut Lines) -> Result<()> {
     let settings = context.instance.settings();
-    out.field("server_threads", settings.server_threads);
+    let processors = || std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
+    let threads = if settings.server_threads == 0 { processors() } else { settings.server_threads };
+    out.field("server_threads", threads);
     out.field("disk_threads", settings.disk_threads);
     Ok(())
 }

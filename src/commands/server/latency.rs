@@ -243,7 +243,7 @@ fn doctor(instance: &Instance) -> String {
         - SLOWLOG GET names the calls that took longest. Commands that walk whole collections or the whole \
         keyspace (KEYS, SORT, LRANGE 0 -1, HGETALL) take as long as there is data; SCAN and its kin do not.\n\
         - Reads of data that is in no cache wait for the disk. INFO rocksdb tells the hit rate of the block \
-        cache; maxmemory raises it.\n\
+        cache; a larger cache-size raises it.\n\
         - A write that finds the engine behind with its compactions is slowed down: INFO rocksdb tells of stalls.\n";
     report
 }

@@ -1,10 +1,10 @@
 //! `LOLWUT`: a piece of art, drawn anew each time, and the version of the server.
 
 use super::{Command, Context, SessionCommand};
+use crate::REDIS_VERSION;
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Categories, Flags, Group, Spec};
 use crate::error::Result;
-use crate::instance::REDIS_VERSION;
 use crate::protocol::Reply;
 use bytes::Bytes;
 
