@@ -191,6 +191,7 @@ pub struct Ping {
 
 impl Command for Ping {
     const SPEC: Spec = Spec::new("PING", Group::Connection, Arity::AtLeast(1))
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .flags(Flags::FAST)
         .syntax("[message]")
         .doc("1.0.0", "O(1)", "Returns the server's liveliness response.");

@@ -105,7 +105,12 @@ fn info(entry: &'static Entry) -> Reply {
         simple_set(spec.acl_categories().names(), "@"),
         Reply::Set(spec.tips.iter().map(|tip| Reply::text(tip)).collect()),
         Reply::Set(spec.keys.iter().map(key_spec).collect()),
-        Reply::Set(entry.subcommands.iter().map(info).collect()),
+        // As Redis: an array, but an empty set if there are none.
+        if entry.subcommands.is_empty() {
+            Reply::Set(Vec::new())
+        } else {
+            Reply::Array(entry.subcommands.iter().map(info).collect())
+        },
     ])
 }
 

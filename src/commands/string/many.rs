@@ -34,6 +34,7 @@ pub struct MSet {
 
 impl Command for MSet {
     const SPEC: Spec = Spec::new("MSET", Group::String, Arity::AtLeast(3))
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
         .keys(&[KeySpec::range(1, -1, 2, OVERWRITE)])
         .flags(Flags::DENYOOM)
         .syntax("key value [key value ...]")
@@ -65,6 +66,7 @@ pub struct MSetNx {
 
 impl Command for MSetNx {
     const SPEC: Spec = Spec::new("MSETNX", Group::String, Arity::AtLeast(3))
+        .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
         .keys(&[KeySpec::range(1, -1, 2, KeyFlags::OW.and(KeyFlags::INSERT))])
         .flags(Flags::DENYOOM)
         .syntax("key value [key value ...]")

@@ -76,6 +76,7 @@ pub struct MGet {
 
 impl Command for MGet {
     const SPEC: Spec = Spec::new("MGET", Group::String, Arity::AtLeast(2))
+        .tips(&["request_policy:multi_shard"])
         .keys(&[KeySpec::range(1, -1, 1, READ)])
         .flags(Flags::FAST)
         .syntax("key [key ...]")
