@@ -64,6 +64,8 @@ impl Differences {
         self.compare(name, "arity", spec.arity.number(), facts["arity"].as_i64().unwrap_or(0));
         self.compare(name, "since", spec.since, facts["since"].as_str().unwrap_or(""));
         self.compare(name, "group", spec.group.name(), facts["group"].as_str().unwrap_or(""));
+        let deprecated = spec.deprecated.map_or("", |(since, _)| since);
+        self.compare(name, "deprecated", deprecated, facts["deprecated"].as_str().unwrap_or(""));
         let external = |flags: BTreeSet<&'static str>| -> BTreeSet<&'static str> {
             flags.into_iter().filter(|flag| !INTERNAL_FLAGS.contains(flag)).collect()
         };

@@ -213,8 +213,10 @@ impl SessionCommand for Ping {
 pub struct Quit;
 
 impl Command for Quit {
-    const SPEC: Spec =
-        spec("QUIT", Arity::AtLeast(1)).flags(AT_ONCE).doc("1.0.0", "O(1)", "Closes the connection.");
+    const SPEC: Spec = spec("QUIT", Arity::AtLeast(1))
+        .deprecated("7.2.0", "just closing the connection")
+        .flags(AT_ONCE)
+        .doc("1.0.0", "O(1)", "Closes the connection.");
     type Output = ();
 
     fn parse(_: &mut Args) -> Result<Self> {

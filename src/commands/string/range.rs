@@ -94,11 +94,13 @@ pub type SubStr = Range<true>;
 impl<const OLD_NAME: bool> Command for Range<OLD_NAME> {
     const SPEC: Spec = {
         let (name, since) = if OLD_NAME { ("SUBSTR", "1.0.0") } else { ("GETRANGE", "2.4.0") };
-        Spec::new(name, Group::String, Arity::Exactly(4)).keys(READ_KEY).syntax("key start end").doc(
-            since,
-            "O(N) where N is the length of the returned string.",
-            "Returns a substring from a string value.",
-        )
+        let spec =
+            Spec::new(name, Group::String, Arity::Exactly(4)).keys(READ_KEY).syntax("key start end").doc(
+                since,
+                "O(N) where N is the length of the returned string.",
+                "Returns a substring from a string value.",
+            );
+        if OLD_NAME { spec.deprecated("2.0.0", "`GETRANGE`") } else { spec }
     };
     type Output = Reply;
 

@@ -122,6 +122,7 @@ pub struct SetNx {
 
 impl Command for SetNx {
     const SPEC: Spec = Spec::new("SETNX", Group::String, Arity::Exactly(3))
+        .deprecated("2.6.12", "`SET` with the `NX` argument")
         .keys(&[KeySpec::at(1, KeyFlags::OW.and(KeyFlags::INSERT))])
         .flags(Flags::DENYOOM.and(Flags::FAST))
         .syntax("key value")
@@ -164,22 +165,25 @@ impl<const MILLISECONDS: bool> SetWithDeadline<MILLISECONDS> {
 }
 
 impl<const MILLISECONDS: bool> Command for SetWithDeadline<MILLISECONDS> {
-    const SPEC: Spec = if MILLISECONDS {
-        Spec::new("PSETEX", Group::String, Arity::Exactly(4)).syntax("key milliseconds value").doc(
+    const SPEC: Spec =
+        if MILLISECONDS {
+            Spec::new("PSETEX", Group::String, Arity::Exactly(4))
+.deprecated("2.6.12", "`SET` with the `PX` argument").syntax("key milliseconds value").doc(
             "2.6.0",
             "O(1)",
             "Sets both string value and expiration time in milliseconds of a key. The key is created if it \
              doesn't exist.",
         )
-    } else {
-        Spec::new("SETEX", Group::String, Arity::Exactly(4)).syntax("key seconds value").doc(
+        } else {
+            Spec::new("SETEX", Group::String, Arity::Exactly(4))
+.deprecated("2.6.12", "`SET` with the `EX` argument").syntax("key seconds value").doc(
             "2.0.0",
             "O(1)",
             "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
         )
-    }
-    .keys(OVERWRITE_KEY)
-    .flags(Flags::DENYOOM);
+        }
+        .keys(OVERWRITE_KEY)
+        .flags(Flags::DENYOOM);
     type Output = ();
 
     fn parse(args: &mut Args) -> Result<Self> {
@@ -207,6 +211,7 @@ pub struct GetSet {
 
 impl Command for GetSet {
     const SPEC: Spec = Spec::new("GETSET", Group::String, Arity::Exactly(3))
+        .deprecated("6.2.0", "`SET` with the `!GET` argument")
         .keys(UPDATE_KEY)
         .flags(Flags::DENYOOM.and(Flags::FAST))
         .syntax("key value")
