@@ -103,6 +103,7 @@ impl Instance {
         };
         instance.disk_room.configure(instance.settings().min_free_disk_space);
         instance.configure_statistics();
+        instance.keyspace.set_max_string_bytes(instance.settings().proto_max_bulk_len);
         instance
     }
 
@@ -156,6 +157,7 @@ impl Instance {
             }
             self.disk_room.configure(new.min_free_disk_space);
             self.configure_statistics();
+            self.keyspace.set_max_string_bytes(new.proto_max_bulk_len);
         })
     }
 

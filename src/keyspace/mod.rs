@@ -93,6 +93,7 @@ pub struct Keyspace {
     expiry: expiry::Schedule,
     lookups: Lookups,
     has_garbage: AtomicBool,
+    max_string_bytes: AtomicU64,
     cursors: cursors::Cursors,
 }
 
@@ -122,9 +123,20 @@ impl Keyspace {
             expiry: expiry::Schedule::new(),
             lookups: Lookups::default(),
             has_garbage: AtomicBool::new(true),
+            max_string_bytes: AtomicU64::new(512 << 20),
             cursors: cursors::Cursors::new(opened),
         };
         Ok(keyspace)
+    }
+
+    /// No string may become longer (`proto-max-bulk-len`), in bytes.
+    pub fn max_string_bytes(&self) -> u64 {
+        self.max_string_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`Keyspace::max_string_bytes`] for what is written from here on.
+    pub fn set_max_string_bytes(&self, bytes: u64) {
+        self.max_string_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Adds an observer of every commit from here on.

@@ -26,6 +26,8 @@ pub enum Reply {
     Set(Vec<Reply>),
     /// RESP2: a bulk string.
     Double(f64),
+    /// A floating-point number by its text, for what 64 bits would spoil. RESP2: a bulk string.
+    Decimal(String),
     /// RESP2: 1 or 0.
     Boolean(bool),
     /// RESP2: a bulk string.

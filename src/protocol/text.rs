@@ -54,6 +54,7 @@ fn put_scalar(out: &mut ReplyBuffer, reply: &Reply) {
         Reply::Bulk(bytes) | Reply::Verbatim(_, bytes) => out.put_shared(bytes),
         Reply::Chunks(chunks) => chunks.iter().for_each(|chunk| out.put_shared(chunk)),
         Reply::Null | Reply::NullArray => out.put(b"(nil)"),
+        Reply::Decimal(text) => out.put(text.as_bytes()),
         Reply::Double(double) => out.put_double(*double),
         Reply::Boolean(yes) => out.put(if *yes { b"true" } else { b"false" }),
         Reply::BigNumber(digits) => out.put_line(digits),

@@ -255,6 +255,8 @@ impl ReplyBuffer {
                 }
             }
             Reply::Double(double) => self.double(*double, resp3),
+            Reply::Decimal(text) if resp3 => self.line(b',', text),
+            Reply::Decimal(text) => self.small_bulk(text.as_bytes()),
             Reply::Boolean(yes) if resp3 => self.put(if *yes { b"#t\r\n" } else { b"#f\r\n" }),
             Reply::Boolean(yes) => self.header(b':', u8::from(*yes)),
             Reply::BigNumber(digits) if resp3 => self.line(b'(', digits),

@@ -114,6 +114,7 @@ fn format(reply: &Reply, prefix: &str, out: &mut String) {
         Reply::Error(text) => *out += &format!("(error) {text}"),
         Reply::Integer(number) => *out += &format!("(integer) {number}"),
         Reply::Double(number) => *out += &format!("(double) {number}"),
+        Reply::Decimal(text) => *out += &format!("(double) {text}"),
         Reply::Boolean(yes) => *out += &format!("({yes})"),
         Reply::BigNumber(digits) => *out += &format!("(big number) {digits}"),
         Reply::Bulk(bytes) => quote(bytes, out),

@@ -5,7 +5,6 @@ mod field;
 
 use super::Entry;
 use super::spec::{KeyFlags, KeySpec};
-use crate::data_types::string::MAX_BYTES;
 use crate::encoding::text;
 use crate::error::{Error, Result};
 pub use bits::{BitCount, BitOp, BitPos, GetBit, SetBit};
@@ -24,6 +23,10 @@ pub static COMMANDS: &[Entry] = &[
 const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
 const READ_KEY: &[KeySpec] = &[KeySpec::at(1, READ)];
 const UPDATE: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE);
+
+/// Bytes of the longest string that has bits. A shorter `proto-max-bulk-len` is minded where a string
+/// grows.
+const MAX_BYTES: u64 = 512 << 20;
 
 /// The position of a bit that a string may have.
 fn bit_offset(offset: Option<i64>) -> Result<u64> {

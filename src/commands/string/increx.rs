@@ -232,7 +232,7 @@ impl IncrEx {
 }
 
 fn number(number: LongDouble) -> Reply {
-    Reply::Double(number.to_f64())
+    Reply::Decimal(number.to_text())
 }
 
 impl WriteCommand for IncrEx {

@@ -84,11 +84,12 @@ impl ReadCommand for Lcs {
         let answer = self.answer.clone()?;
         // Before the values are read: two large ones would only be read to be refused.
         let [a_len, b_len] = metas.each_ref().map(|meta| meta.as_ref().map_or(0, string::len));
-        lcs::check_memory(a_len, b_len, string::MAX_BYTES)?;
+        let max_bytes = tx.keyspace().max_string_bytes();
+        lcs::check_memory(a_len, b_len, max_bytes)?;
         let value =
             |meta: &Option<_>| meta.as_ref().map_or(Ok(Bytes::new()), |meta| string::contiguous(tx, meta));
         let (a, b) = (value(&metas[0])?, value(&metas[1])?);
-        let found = lcs::find(&a, &b, string::MAX_BYTES)?;
+        let found = lcs::find(&a, &b, max_bytes)?;
         Ok(match answer {
             Answer::Text => Reply::bulk(found.text(&a)),
             Answer::Length => Reply::Integer(found.len as i64),

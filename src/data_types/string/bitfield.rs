@@ -109,6 +109,12 @@ pub fn read(tx: &ReadTx, meta: Option<&Meta>, fields: impl Iterator<Item = Field
 /// [`crate::error::Error::WrongType`].
 pub fn run(tx: &mut WriteTx, slot: &mut Slot, operations: &[Operation]) -> Result<Vec<Option<i64>>> {
     let meta = slot.meta_of(Kind::String)?;
+    let written = operations.iter().filter(|(_, action)| *action != Action::Get);
+    let min_len = written.map(|(field, _)| field.end_byte()).max().unwrap_or(0);
+    let grows = meta.map_or(0, super::len) < min_len;
+    if grows {
+        super::check_len(tx, Some(min_len))?;
+    }
     let mut edits = Edits::new();
     let mut changed = false;
     let mut answers = Vec::with_capacity(operations.len());
@@ -130,16 +136,14 @@ pub fn run(tx: &mut WriteTx, slot: &mut Slot, operations: &[Operation]) -> Resul
             }
         };
         if let Some(new) = new {
-            changed = true;
+            changed |= new != old;
             let cleared = before & !(field.mask() << field.shift());
             let after = cleared | (new as u128 & field.mask()) << field.shift();
             edits.extend((start..field.end_byte()).zip(after.to_be_bytes()));
         }
         answers.push(answer.map(|number| number as i64));
     }
-    let written = operations.iter().filter(|(_, action)| *action != Action::Get);
-    let min_len = written.map(|(field, _)| field.end_byte()).max().unwrap_or(0);
-    if changed || meta.map_or(0, super::len) < min_len {
+    if changed || grows {
         let runs = runs_of(edits);
         let runs: Vec<parts::Run> = runs.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect();
         parts::write_runs(tx, slot, min_len, &runs, Event::SETBIT)?;

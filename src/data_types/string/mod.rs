@@ -25,9 +25,6 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 /// A whole string, in pieces as it lies in storage.
 pub type Pieces = Vec<Bytes>;
 
-/// No string may become longer.
-pub const MAX_BYTES: u64 = 512 * 1024 * 1024;
-
 /// Up to this length Redis keeps a string together with its object.
 const EMBEDDED_BYTES: usize = 44;
 
@@ -123,9 +120,9 @@ pub fn equals(tx: &ReadTx, meta: &Meta, other: &[u8]) -> Result<bool> {
 ///
 /// # Errors
 /// When it may not.
-pub fn check_len(len: Option<u64>) -> Result<u64> {
+pub fn check_len(tx: &ReadTx, len: Option<u64>) -> Result<()> {
     match len {
-        Some(len) if len <= MAX_BYTES => Ok(len),
+        Some(len) if len <= tx.keyspace().max_string_bytes() => Ok(()),
         _ => Err(Error::StringTooLong),
     }
 }
@@ -159,7 +156,7 @@ pub fn append(tx: &mut WriteTx, slot: &mut Slot, data: &Bytes) -> Result<u64> {
         return Ok(data.len() as u64);
     };
     let old_len = len(meta);
-    check_len(old_len.checked_add(data.len() as u64))?;
+    check_len(tx, old_len.checked_add(data.len() as u64))?;
     parts::write(tx, slot, old_len, data, Event::APPEND)
 }
 
@@ -173,7 +170,7 @@ pub fn set_range(tx: &mut WriteTx, slot: &mut Slot, offset: u64, data: &[u8]) ->
     if data.is_empty() {
         return Ok(old_len);
     }
-    check_len(offset.checked_add(data.len() as u64))?;
+    check_len(tx, offset.checked_add(data.len() as u64))?;
     parts::write(tx, slot, offset, data, Event::SETRANGE)
 }
 
