@@ -7,6 +7,7 @@
 //! it, and reads find what was there before.
 
 mod error;
+mod families;
 mod group;
 mod options;
 mod table;
@@ -14,13 +15,12 @@ mod table;
 use super::engine::*;
 use bytes::Bytes;
 use error::{open_error, storage_error};
+use families::Families;
 use group::Group;
 use hashbrown::HashMap;
 pub use options::{Compression, RocksOptions};
 use parking_lot::Mutex;
-use rocksdb::{
-    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRawIterator, ReadOptions, WriteBatch, WriteOptions,
-};
+use rocksdb::{Cache, ColumnFamilyDescriptor, DB, DBRawIterator, ReadOptions, WriteBatch, WriteOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use table::{Lookup, ValueTable};
@@ -35,6 +35,8 @@ struct Groups {
 
 /// Everything on disk, through RocksDB.
 pub struct RocksEngine {
+    /// Of `db`, and never used without it.
+    families: Families,
     db: DB,
     directory: PathBuf,
     cache: Cache,
@@ -50,6 +52,9 @@ pub struct RocksEngine {
     flushed: AtomicU64,
     synced: AtomicU64,
     undone: AtomicU64,
+    /// Why the last flush failed, until one succeeds. While RocksDB recovers, its log must be left
+    /// alone: an attempt to sync it would make the error final.
+    failure: Mutex<Option<StorageError>>,
     read_memory: ReadOptions,
     read_disk: ReadOptions,
     write: WriteOptions,
@@ -70,7 +75,10 @@ impl RocksEngine {
         families.push(ColumnFamilyDescriptor::new("default", options.space(Space::System, &cache)));
         let db = DB::open_cf_descriptors(&options.database(), directory, families)
             .map_err(|error| open_error(directory, error.as_ref()))?;
+        // SAFETY: the engine keeps both, and drops no family.
+        let families = unsafe { Families::of_db(&db) }?;
         Ok(RocksEngine {
+            families,
             db,
             directory: directory.to_owned(),
             cache,
@@ -82,15 +90,11 @@ impl RocksEngine {
             flushed: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             undone: AtomicU64::new(0),
+            failure: Mutex::new(None),
             read_memory: options::read_options(ReadTier::Memory),
             read_disk: options::read_options(ReadTier::Disk),
             write: WriteOptions::default(),
         })
-    }
-
-    fn family(&self, space: Space) -> StorageResult<&ColumnFamily> {
-        let missing = || StorageError::Corruption(format!("column family {} is missing", space.name()));
-        self.db.cf_handle(space.name()).ok_or_else(missing)
     }
 
     fn get_from_tree(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
@@ -98,7 +102,7 @@ impl RocksEngine {
             ReadTier::Memory => &self.read_memory,
             ReadTier::Disk => &self.read_disk,
         };
-        match self.db.get_pinned_cf_opt(self.family(space)?, key, options) {
+        match self.db.get_pinned_cf_opt(self.families.of(space), key, options) {
             Ok(value) => Ok(value.map(|value| Bytes::copy_from_slice(&value))),
             Err(error) => Err(storage_error(&error)),
         }
@@ -110,7 +114,7 @@ impl RocksEngine {
             Lookup::Unknown(ticket) => ticket,
         };
         let value = self.get_from_tree(Space::Meta, key, tier)?;
-        self.table.remember(key, value.clone(), ticket, self.flushed_seq());
+        self.table.remember(key, value.as_ref(), ticket, self.flushed_seq());
         Ok(value)
     }
 
@@ -140,24 +144,16 @@ impl RocksEngine {
             if from >= to {
                 continue; // empty, and RocksDB would refuse the whole batch
             }
-            group.batch.delete_range_cf(self.family(space)?, &from, &to);
-            group.delete_range(space, from, to);
+            group.delete_range(&self.families, space, from, to);
         }
         let flushed = self.flushed_seq();
         for (space, key, value) in batch.writes {
-            let family = self.family(space)?;
-            match &value {
-                Some(value) => group.batch.put_cf(family, &key, value),
-                None => group.batch.delete_cf(family, &key),
-            }
             match space {
-                Space::Meta => self.table.commit(&key, value, seq, flushed),
-                Space::System => {
-                    self.set_counter(&key, value.as_deref());
-                    group.write(space, &key, value);
-                }
-                _ => group.write(space, &key, value),
+                Space::Meta => self.table.commit(&key, value.as_ref(), seq, flushed),
+                Space::System => self.set_counter(&key, value.as_deref()),
+                _ => {}
             }
+            group.write(space, key, value);
         }
         group.last = seq;
         Ok(())
@@ -172,24 +168,23 @@ impl RocksEngine {
     }
 
     /// Moves the open group to where it is written from. The caller holds `flush`.
-    fn take_group(&self) -> StorageResult<Option<(WriteBatch, Seq)>> {
+    fn take_group(&self) -> Option<(WriteBatch, Seq)> {
         let mut groups = self.groups.lock();
         if groups.open.is_empty() {
-            return Ok(None);
+            return None;
         }
         let mut group = std::mem::take(&mut groups.open);
-        let family = self.family(Space::System)?;
+        let mut batch = group.take_batch(&self.families);
         let counters = self.counters.lock();
         for key in &group.changed_counters {
             if let Some(Some(counter)) = counters.get(key) {
-                group.batch.put_cf(family, key, counter.to_be_bytes());
+                batch.put_cf(self.families.of(Space::System), key, counter.to_be_bytes());
             }
         }
         drop(counters);
-        let batch = std::mem::take(&mut group.batch);
         let last = group.last;
         groups.flushing = group;
-        Ok(Some((batch, last)))
+        Some((batch, last))
     }
 
     /// Everything that was committed after the last flush never happened.
@@ -232,7 +227,7 @@ impl Engine for RocksEngine {
         if let Some(to) = &range.to {
             options.set_iterate_upper_bound(to.clone());
         }
-        let mut iterator = self.db.raw_iterator_cf_opt(self.family(space)?, options);
+        let mut iterator = self.db.raw_iterator_cf_opt(self.families.of(space), options);
         match direction {
             Direction::Forward => iterator.seek_to_first(),
             Direction::Backward => iterator.seek_to_last(),
@@ -272,22 +267,28 @@ impl Engine for RocksEngine {
 
     fn flush(&self) -> StorageResult<Seq> {
         let _one_at_a_time = self.flush.lock();
-        let Some((batch, last)) = self.take_group()? else { return Ok(self.flushed_seq()) };
+        let Some((batch, last)) = self.take_group() else { return Ok(self.flushed_seq()) };
         match self.db.write_opt(batch, &self.write) {
             Ok(()) => {
+                *self.failure.lock() = None;
                 self.flushed.store(last, Ordering::Release);
                 self.groups.lock().flushing = Group::default();
                 Ok(last)
             }
             Err(error) => {
+                let error = storage_error(&error);
+                *self.failure.lock() = Some(error.clone());
                 self.undo_unflushed();
-                Err(storage_error(&error))
+                Err(error)
             }
         }
     }
 
     fn sync(&self) -> StorageResult<Seq> {
         let flushed = self.flush()?;
+        if let Some(failure) = &*self.failure.lock() {
+            return Err(failure.clone());
+        }
         if self.synced_seq() < flushed {
             // Not under the flush lock: commits go on while the disk works.
             self.db.flush_wal(true).map_err(|error| storage_error(&error))?;
@@ -321,8 +322,9 @@ impl Engine for RocksEngine {
 
     fn compact_range(&self, space: Space, range: &ScanRange) -> StorageResult<()> {
         let Some(to) = &range.to else { return Ok(()) };
-        let family = self.family(space)?;
-        self.db.delete_file_in_range_cf(family, &range.from, to).map_err(|error| storage_error(&error))
+        self.db
+            .delete_file_in_range_cf(self.families.of(space), &range.from, to)
+            .map_err(|error| storage_error(&error))
     }
 
     fn disk_bytes(&self) -> u64 {
@@ -376,7 +378,7 @@ impl Engine for RocksEngine {
 impl RocksEngine {
     fn sum_property(&self, property: &(impl AsRef<std::ffi::CStr> + ?Sized)) -> u64 {
         let of = |space| {
-            let family = self.family(space).ok()?;
+            let family = self.families.of(space);
             let text = self.db.property_value_cf(family, property.as_ref()).ok()??;
             text.trim().parse::<u64>().ok()
         };

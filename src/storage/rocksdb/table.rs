@@ -50,19 +50,19 @@ const INLINE: usize = 54;
 const FRONT: usize = 3;
 
 impl Content {
-    fn new(key: &[u8], value: Option<Bytes>) -> Content {
-        let value_len = value.as_ref().map_or(0, Bytes::len);
+    fn new(key: &[u8], value: Option<&Bytes>) -> Content {
+        let value_len = value.map_or(0, Bytes::len);
         let Ok(key_len) = u16::try_from(key.len()) else {
-            return Content::Large(Box::new((key.into(), value)));
+            return Content::Large(Box::new((key.into(), value.cloned())));
         };
         if value_len >= LARGE {
-            return Content::Large(Box::new((key.into(), value)));
+            return Content::Large(Box::new((key.into(), value.cloned())));
         }
         let fill = |bytes: &mut [u8]| {
             bytes[0] = value.is_some().into();
             bytes[1..FRONT].copy_from_slice(&key_len.to_le_bytes());
             bytes[FRONT..FRONT + key.len()].copy_from_slice(key);
-            bytes[FRONT + key.len()..].copy_from_slice(value.as_deref().unwrap_or_default());
+            bytes[FRONT + key.len()..].copy_from_slice(value.map_or(&[][..], |value| value));
         };
         let len = FRONT + key.len() + value_len;
         if len <= INLINE {
@@ -124,7 +124,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(key: &[u8], value: Option<Bytes>, seq: Seq, used: bool) -> Entry {
+    fn new(key: &[u8], value: Option<&Bytes>, seq: Seq, used: bool) -> Entry {
         Entry { content: Content::new(key, value), seq_and_used: seq << 1 | u64::from(used) }
     }
 
@@ -187,7 +187,7 @@ impl ValueTable {
     }
 
     /// Lets in what the tree answered, unless something was committed since.
-    pub(super) fn remember(&self, key: &[u8], value: Option<Bytes>, ticket: Ticket, flushed: Seq) {
+    pub(super) fn remember(&self, key: &[u8], value: Option<&Bytes>, ticket: Ticket, flushed: Seq) {
         let (shard, hash) = self.shard(key);
         let mut shard = shard.lock();
         if shard.writes != ticket.0 || shard.entries.find(hash, |entry| entry.is(key)).is_some() {
@@ -197,7 +197,7 @@ impl ValueTable {
     }
 
     /// Puts in what commit `seq` wrote. It stays until `seq` is flushed.
-    pub(super) fn commit(&self, key: &[u8], value: Option<Bytes>, seq: Seq, flushed: Seq) {
+    pub(super) fn commit(&self, key: &[u8], value: Option<&Bytes>, seq: Seq, flushed: Seq) {
         let (shard, hash) = self.shard(key);
         let mut shard = shard.lock();
         shard.writes += 1;
@@ -278,13 +278,13 @@ mod tests {
     fn an_answer_from_the_tree_never_overtakes_a_commit() {
         let table = ValueTable::new(1 << 20);
         let Lookup::Unknown(ticket) = table.get(b"k") else { panic!() };
-        table.commit(b"k", Some("new".into()), 1, 0);
-        table.remember(b"k", Some("old".into()), ticket, 0);
+        table.commit(b"k", Some(&"new".into()), 1, 0);
+        table.remember(b"k", Some(&"old".into()), ticket, 0);
         assert_eq!(known(&table, b"k"), Some(Some("new".into())));
         // Even if the commit has been evicted since.
         let Lookup::Unknown(ticket) = table.get(b"other") else { panic!() };
         table.forget(|_, _| true);
-        table.remember(b"other", Some("old".into()), ticket, 1);
+        table.remember(b"other", Some(&"old".into()), ticket, 1);
         assert_eq!(known(&table, b"other"), None);
     }
 
@@ -298,7 +298,7 @@ mod tests {
         for key in &keys {
             for (step, size) in values.iter().enumerate() {
                 let value = size.map(|size| Bytes::from(vec![step as u8; size]));
-                table.commit(key, value.clone(), 1, 0);
+                table.commit(key, value.as_ref(), 1, 0);
                 assert_eq!(known(&table, key), Some(value));
             }
         }
@@ -311,11 +311,11 @@ mod tests {
     fn what_is_not_flushed_stays_whatever_the_budget() {
         let table = ValueTable::new(SHARDS * 1000);
         for number in 0..10_000u32 {
-            table.commit(&number.to_be_bytes(), Some("v".into()), u64::from(number) + 1, 0);
+            table.commit(&number.to_be_bytes(), Some(&"v".into()), u64::from(number) + 1, 0);
         }
         assert_eq!(table.len(), 10_000);
         for number in 10_000..20_000u32 {
-            table.commit(&number.to_be_bytes(), Some("v".into()), u64::from(number) + 1, 20_000);
+            table.commit(&number.to_be_bytes(), Some(&"v".into()), u64::from(number) + 1, 20_000);
         }
         assert!(table.bytes() <= SHARDS * 1000, "{}", table.bytes());
         assert!(table.len() > 100);
@@ -327,11 +327,11 @@ mod tests {
         for number in 0..100_000u32 {
             let key = number.to_be_bytes();
             if let Lookup::Unknown(ticket) = table.get(&key) {
-                table.remember(&key, Some("v".into()), ticket, 0);
+                table.remember(&key, Some(&"v".into()), ticket, 0);
             }
             if known(&table, b"hot").is_none() {
                 let Lookup::Unknown(ticket) = table.get(b"hot") else { panic!() };
-                table.remember(b"hot", Some("v".into()), ticket, 0);
+                table.remember(b"hot", Some(&"v".into()), ticket, 0);
                 assert!(number < 10, "the hot key was evicted at {number}");
             }
         }
