@@ -191,6 +191,11 @@ impl Keyspace {
         Ok(read)
     }
 
+    /// A command on `key` comes soon; see [`Engine::hint`].
+    pub fn hint(&self, db: DbIndex, key: &[u8]) {
+        self.engine.hint(Space::Meta, &keys::meta(self.namespace(db), key));
+    }
+
     /// Runs `f` on a consistent view of `keys`. Dead keys it meets are deleted afterwards.
     ///
     /// # Errors

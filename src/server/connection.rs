@@ -6,13 +6,14 @@
 
 use super::executor::{self, INTERNAL_ERROR, Outcome};
 use super::options::Options;
+use super::requests::Requests;
 use super::stream::Stream;
 use super::worker::Worker;
 use crate::commands;
 use crate::error::Error;
 use crate::instance::Instance;
 use crate::instance::clients::Client;
-use crate::protocol::{Mark, Reply, ReplyBuffer, RequestParser, Words};
+use crate::protocol::{Mark, Reply, ReplyBuffer, Words};
 use crate::session::{Dialect, Session};
 use crate::storage::ReadTier;
 use bytes::BytesMut;
@@ -61,12 +62,10 @@ pub struct Connection {
 struct Io {
     stream: Stream,
     input: BytesMut,
-    parser: RequestParser,
+    requests: Requests,
     output: ReplyBuffer,
     /// Away while a command runs on the pool.
     session: Option<Session>,
-    /// A request that a pause holds back.
-    held: Option<Words>,
     /// Bytes read and written that the server's totals know of.
     counted: (u64, u64),
     /// Since when no flush covers what the client was told; none at the end of a turn.
@@ -110,10 +109,9 @@ impl Connection {
         let io = Io {
             stream,
             input: BytesMut::new(),
-            parser: RequestParser::new(),
+            requests: Requests::default(),
             output: ReplyBuffer::new(),
             session: Some(session),
-            held: None,
             counted: (0, 0),
             turn: None,
         };
@@ -262,27 +260,26 @@ impl Connection {
                 return Halt::Yield;
             }
             limits.authenticated = !session.must_authenticate(&instance.acl);
-            let words = match io.held.take() {
-                Some(words) => words,
-                None => match io.parser.next(&mut io.input, &limits) {
-                    Ok(Some(request)) => request.words,
-                    Ok(None) => return Halt::NeedsInput,
-                    Err(error) => {
-                        if error.is_silent() {
-                            self.killed.set(true);
-                        } else {
-                            io.output.write_protocol_error(error, session.dialect);
-                        }
-                        return Halt::Close;
+            let words = match io.requests.next(&mut io.input, &limits, |key| {
+                instance.keyspace.hint(session.db, key);
+            }) {
+                Ok(Some(words)) => words,
+                Ok(None) => return Halt::NeedsInput,
+                Err(error) => {
+                    if error.is_silent() {
+                        self.killed.set(true);
+                    } else {
+                        io.output.write_protocol_error(error, session.dialect);
                     }
-                },
+                    return Halt::Close;
+                }
             };
             io.turn.get_or_insert_with(|| TurnBegin::new(&io.output, instance));
             session.tier = ReadTier::Memory;
             match executor::run(instance, session, &words) {
                 Outcome::Done(Err(Error::NeedsDisk)) => return Halt::Disk(words),
                 Outcome::Done(Err(Error::Paused { until_ms })) => {
-                    io.held = Some(words);
+                    io.requests.put_back(words);
                     return Halt::Paused(until_ms);
                 }
                 outcome => {
@@ -334,7 +331,7 @@ impl Connection {
         let io = &mut *self.io.borrow_mut();
         if let Outcome::Done(Err(Error::Paused { .. })) = outcome {
             // The pause has begun meanwhile; in place it will be held back like any other.
-            io.held = Some(words);
+            io.requests.put_back(words);
             io.session = Some(session);
             return;
         }
@@ -408,7 +405,7 @@ impl Connection {
         }
         self.publish(io);
         self.count_traffic(worker, io);
-        let runs = io.session.is_none() || io.held.is_some();
+        let runs = io.session.is_none() || io.requests.holds_back();
         if options.idle_timeout_s > 0 && idle_s > u64::from(options.idle_timeout_s) && !runs {
             tracing::debug!(client = self.client.id, "Closing idle client");
             return self.kill();

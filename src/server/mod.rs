@@ -14,6 +14,7 @@ mod listen;
 mod options;
 mod plan;
 mod pool;
+mod requests;
 mod shared;
 mod stream;
 mod tls;

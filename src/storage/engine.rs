@@ -169,6 +169,10 @@ pub trait Engine: Send + Sync + 'static {
     /// [`StorageError::NeedsDisk`] in [`ReadTier::Memory`]; corruption and I/O errors.
     fn get(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>>;
 
+    /// A read of `key` comes soon. An engine may begin to bring it near; nothing waits, nothing is
+    /// promised.
+    fn hint(&self, _space: Space, _key: &[u8]) {}
+
     /// Walks a range as it was when the scan began: all commits until then, none after.
     ///
     /// # Errors

@@ -208,6 +208,12 @@ impl Engine for RocksEngine {
         }
     }
 
+    fn hint(&self, space: Space, key: &[u8]) {
+        if space == Space::Meta {
+            self.table.hint(key);
+        }
+    }
+
     fn scan(
         &self,
         space: Space,
