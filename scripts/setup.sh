@@ -10,7 +10,7 @@ say() { printf 'setup: %s\n' "$*"; }
 
 declare -A packages=(
     [build]="clang libclang-dev cmake g++ make pkg-config"
-    [test]="python3 python3-venv redis-tools netcat-openbsd openssl"
+    [test]="python3 python3-venv redis-server redis-tools netcat-openbsd openssl"
     [example]="python3 redis-tools wamerican-insane iso-codes"
     [bench]="python3 python3-venv redis-tools redis-server"
 )
