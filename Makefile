@@ -48,10 +48,11 @@ example: ## Load real data, kill the server, start it again and count what is th
 	$(BUILD)
 	python3 examples/real_data/real_data.py $(ARGS)
 
-crash: ## The long crash test: 100 rounds of kill -9 under load, with each appendfsync
+crash: ## The long crash test: 100 rounds of kill -9 under load with each appendfsync, and of lost power
 	@scripts/setup.sh build test
 	$(BUILD)
 	python3 tests/crash/crash_test.py --rounds 100 $(ARGS)
+	python3 tests/crash/crash_test.py --power-loss --rounds 100 $(ARGS)
 
 fuzz: ## Fuzz every target for SECONDS=120 each (needs a nightly toolchain)
 	@scripts/fuzz.sh $(or $(SECONDS),120)

@@ -28,6 +28,8 @@ run_check "documentation" env RUSTDOCFLAGS="-D warnings" \
     cargo doc --release --locked --all-features --no-deps --document-private-items
 run_check "server" cargo build --release --locked --all-features
 run_check "crash test, short form" python3 tests/crash/crash_test.py --rounds "${CRASH_ROUNDS:-20}"
+run_check "crash test with a loss of power, short form" \
+    python3 tests/crash/crash_test.py --power-loss --rounds "${POWER_LOSS_ROUNDS:-10}"
 run_check "integration" ./run_integration_tests.sh --no-build
 
 printf '\n== all checks passed in %s s; the closing lines:\n' "$SECONDS"
