@@ -142,12 +142,7 @@ fn rocksdb_options(settings: &Settings) -> crate::storage::rocksdb::RocksOptions
         Named::Lz4Hc => Compression::Lz4hc,
         Named::Zstd => Compression::Zstd,
     };
-    let budget = settings.cache_size;
-    let values = if settings.value_cache_size > 0 { settings.value_cache_size } else { budget / 2 };
-    let blocks = match settings.rocksdb_block_cache_size {
-        0 => budget.saturating_sub(values).max(1 << 20),
-        size => size,
-    };
+    let (values, blocks) = settings.cache_shares(crate::instance::process::total_memory());
     let jobs = match settings.rocksdb_max_background_jobs {
         0 => std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2) as u32),
         jobs => jobs,

@@ -92,7 +92,7 @@ impl Settings {
                 .into());
         }
         let shares = self.value_cache_size.checked_add(self.rocksdb_block_cache_size);
-        if shares.is_none_or(|shares| shares > self.cache_size) {
+        if self.cache_size > 0 && shares.is_none_or(|shares| shares > self.cache_size) {
             return Err("value-cache-size and rocksdb-block-cache-size are parts of cache-size \
                         and must not exceed it"
                 .into());
@@ -103,21 +103,18 @@ impl Settings {
         Ok(())
     }
 
-    /// The share of `cache-size` that keeps values, in bytes.
-    pub fn value_cache_bytes(&self) -> u64 {
-        if self.value_cache_size == 0 {
-            (self.cache_size / 2).min(self.cache_size.saturating_sub(self.rocksdb_block_cache_size))
-        } else {
-            self.value_cache_size
-        }
-    }
-
-    /// The share of `cache-size` that keeps blocks of files, in bytes.
-    pub fn block_cache_bytes(&self) -> u64 {
-        if self.rocksdb_block_cache_size == 0 {
-            self.cache_size.saturating_sub(self.value_cache_bytes())
-        } else {
-            self.rocksdb_block_cache_size
+    /// How `cache-size` is divided on a machine with so much memory: bytes for values, and for
+    /// blocks of files.
+    pub fn cache_shares(&self, machine_bytes: u64) -> (u64, u64) {
+        let whole = match self.cache_size {
+            0 => (machine_bytes / 4).clamp(64 << 20, 1 << 30),
+            bytes => bytes,
+        };
+        match (self.value_cache_size, self.rocksdb_block_cache_size) {
+            (0, 0) => (whole - whole / 4, whole / 4),
+            (0, blocks) => (whole.saturating_sub(blocks), blocks),
+            (values, 0) => (values, whole.saturating_sub(values)),
+            shares => shares,
         }
     }
 }

@@ -142,9 +142,11 @@ fn settings_that_contradict_each_other_are_refused() {
     let reason = refusal("cache-size 64mb\nvalue-cache-size 65mb", &[], &[]);
     assert!(reason.starts_with("value-cache-size and rocksdb-block-cache-size are parts"), "{reason}");
     let settings = load("cache-size 64mb\nrocksdb-block-cache-size 48mb", &[], &[]).unwrap();
-    assert_eq!((settings.value_cache_bytes(), settings.block_cache_bytes()), (16 << 20, 48 << 20));
+    assert_eq!(settings.cache_shares(1 << 40), (16 << 20, 48 << 20));
     let defaults = Settings::default();
-    assert_eq!(defaults.value_cache_bytes() + defaults.block_cache_bytes(), defaults.cache_size);
+    assert_eq!(defaults.cache_shares(1 << 40), (768 << 20, 256 << 20));
+    assert_eq!(defaults.cache_shares(1 << 30), (192 << 20, 64 << 20));
+    assert_eq!(defaults.cache_shares(0), (48 << 20, 16 << 20));
 }
 
 #[test]

@@ -4,9 +4,9 @@ macro_rules! storage_sections {
     ($next:ident $(, $more:ident)*; $($before:tt)*) => { $next! { $($more),*; $($before)*
 section "Memory" {
     /// The memory that DiskDB may use for caching: values, and blocks of the files on disk. The
-    /// data may be much larger than this.
-    cache_size: u64 = 256 << 20, memory(8 << 20, I64_MAX), [];
-    /// The part of `cache-size` that keeps values as commands use them; 0 for half of it.
+    /// data may be much larger than this. 0 for a quarter of the machine's memory, 1gb at most.
+    cache_size: u64 = 0, memory(0, I64_MAX), [];
+    /// The part of `cache-size` that keeps values as commands use them; 0 for three quarters of it.
     value_cache_size: u64 = 0, memory(0, I64_MAX), [];
     /// The part of `cache-size` that keeps blocks of files; 0 for what the value cache leaves.
     rocksdb_block_cache_size: u64 = 0, memory(0, I64_MAX), [];
