@@ -109,6 +109,7 @@ mod tests {
         let failed = settings.change(fail, |_, _| panic!("applied"));
         assert_eq!((failed, settings.get().timeout), (Err("no".into()), 0));
         let contradict = |settings: &mut Settings| {
+            settings.cache_size = 1 << 30;
             settings.value_cache_size = u64::MAX;
             Ok(())
         };

@@ -69,7 +69,7 @@ section "RocksDB" {
     /// Bits per key of the filters that spare reads of files that do not have a key; 0 for none.
     rocksdb_bloom_bits: u32 = 10, integer(0, 32), [];
     /// Whether indexes and filters of files count into the block cache.
-    rocksdb_cache_index_and_filter_blocks: bool = true, Bool, [];
+    rocksdb_cache_index_and_filter_blocks: bool = false, Bool, [];
     /// How the upper levels are compressed: `none`, `lz4`, `lz4hc` or `zstd`.
     rocksdb_compression: Compression = Compression::Lz4, Choice(Compression::NAMES), [];
     /// How the bottom level, where most data is, is compressed.

@@ -86,7 +86,7 @@ impl Default for RocksOptions {
             memtable_filter: true,
             block_bytes: 4 << 10,
             bloom_bits: 10,
-            cache_index_and_filter_blocks: true,
+            cache_index_and_filter_blocks: false,
             compression: Compression::Lz4,
             bottommost_compression: Compression::Zstd,
             level0_compaction_files: 16,
