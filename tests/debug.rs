@@ -15,9 +15,13 @@ struct Client(Connection, Arc<ManualClock>, Db);
 
 impl Client {
     fn new(allowed: ProtectedAction) -> Client {
-        let clock = Arc::new(ManualClock::at_ms(1_750_000_000_000));
         let settings = Settings { enable_debug_command: allowed, ..Settings::default() };
-        let db = Db::over_with_clock(Box::new(MemoryEngine::new()), settings, clock.clone()).unwrap();
+        Client::over(|clock| Db::over_with_clock(Box::new(MemoryEngine::new()), settings, clock))
+    }
+
+    fn over(open: impl FnOnce(Arc<ManualClock>) -> Result<Db, Error>) -> Client {
+        let clock = Arc::new(ManualClock::at_ms(1_750_000_000_000));
+        let db = open(clock.clone()).unwrap();
         Client(db.connect(), clock, db)
     }
 
@@ -102,6 +106,41 @@ fn the_same_data_has_the_same_digest() {
     other.call("SET a 2").unwrap();
     assert_ne!(one.simple("DEBUG DIGEST"), other.simple("DEBUG DIGEST"));
     assert_ne!(values(&mut one), values(&mut other));
+}
+
+/// After `DEBUG RELOAD` everything is as it was, deadlines and the exchange of databases included.
+fn reload(mut client: Client) {
+    for line in ["SET a 1", "SET due 1 PX 10", "SELECT 3", "SET b 2", "SWAPDB 3 5", "SELECT 0"] {
+        client.call(line).unwrap();
+    }
+    client.call(&format!("SET long {}", "x".repeat(100_000))).unwrap();
+    let digest = client.simple("DEBUG DIGEST");
+    for line in ["RELOAD", "RELOAD NOSAVE NOFLUSH MERGE", "LOADAOF"] {
+        assert_eq!(client.call(&format!("DEBUG {line}")).unwrap(), Reply::Ok);
+        assert_eq!(client.simple("DEBUG DIGEST"), digest);
+        assert_eq!(client.call("DBSIZE").unwrap(), Reply::Integer(3));
+    }
+    for (line, reply) in [("GET a", Some("1")), ("SELECT 5", None), ("GET b", Some("2")), ("SELECT 0", None)]
+    {
+        assert_eq!(client.call(line).unwrap(), reply.map_or(Reply::Ok, Reply::text), "{line}");
+    }
+    client.1.advance_ms(20);
+    assert_eq!(client.2.instance().keyspace.expire_due(10).unwrap(), 1);
+    assert_eq!(client.call("DBSIZE").unwrap(), Reply::Integer(2));
+}
+
+#[test]
+fn reload_on_the_memory_engine() {
+    reload(Client::new(ProtectedAction::Yes));
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn reload_on_rocksdb() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path().display().to_string();
+    let settings = Settings { enable_debug_command: ProtectedAction::Yes, dir, ..Settings::default() };
+    reload(Client::over(|clock| Db::open_with_clock(settings, clock)));
 }
 
 #[test]

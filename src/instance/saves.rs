@@ -120,16 +120,6 @@ impl Instance {
         Ok(())
     }
 
-    /// Puts everything on disk, as a restart would find it (`DEBUG RELOAD`). What is in memory is a
-    /// copy of it, so there is nothing to load.
-    ///
-    /// # Errors
-    /// What the disk reports.
-    pub fn reload(&self) -> Result<()> {
-        self.keyspace.engine().sync()?;
-        Ok(())
-    }
-
     /// How many changes of keys there were since the last checkpoint.
     pub fn changes_since_save(&self) -> u64 {
         self.stats.changes_since_save.get()

@@ -74,11 +74,16 @@ impl Schedule {
         self.progress.lock().remove(&namespace);
     }
 
+    /// Nothing is known of any namespace any more.
+    pub(super) fn forget_all(&self) {
+        self.progress.lock().clear();
+    }
+
     /// Nothing is known of any namespace if deletions were undone since the last call: keys may be
     /// back, and due once more.
     fn compare_undone(&self, undone: u64) {
         if self.undone.swap(undone, Ordering::AcqRel) != undone {
-            self.progress.lock().clear();
+            self.forget_all();
         }
     }
 }

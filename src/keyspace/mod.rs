@@ -324,12 +324,33 @@ impl Keyspace {
         batch.put(Space::System, system_key::DATABASES, record);
         self.commit(client, batch, Vec::new(), replaced)?;
         self.engine.flush()?;
-        for (current, namespace) in self.namespaces.iter().zip(&changed.namespaces) {
-            current.store(namespace.0, Ordering::Release);
-        }
+        self.name_databases(&changed);
         *databases = changed;
         self.has_garbage.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Closes what keeps the data and opens it again, as a restart does. Waits until every command that
+    /// runs has ended; none runs meanwhile.
+    ///
+    /// # Errors
+    /// As [`Engine::reopen`]; when what is found there does not decode.
+    pub fn reopen(&self) -> Result<()> {
+        let _guards = self.locks.write(0, &Keys::All);
+        let mut databases = self.databases.lock();
+        self.engine.reopen()?;
+        check_format(self.engine.as_ref())?;
+        *databases = load_databases(self.engine.as_ref(), self.database_count())?;
+        self.engine.flush()?;
+        self.expiry.forget_all();
+        self.name_databases(&databases);
+        Ok(())
+    }
+
+    fn name_databases(&self, databases: &Databases) {
+        for (current, namespace) in self.namespaces.iter().zip(&databases.namespaces) {
+            current.store(namespace.0, Ordering::Release);
+        }
     }
 
     /// Deletes from disk what one flushed database left behind. Returns whether there was any.

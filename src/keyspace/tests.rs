@@ -59,6 +59,10 @@ impl Engine for Kept {
         self.flush()
     }
 
+    fn reopen(&self) -> StorageResult<()> {
+        self.engine.reopen()
+    }
+
     fn flushed_seq(&self) -> Seq {
         self.engine.flushed_seq()
     }

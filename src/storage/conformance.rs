@@ -3,6 +3,7 @@
 use super::*;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Runs every check, each on an engine of its own.
 fn check(open: &dyn Fn() -> Box<dyn Engine>) {
@@ -14,6 +15,8 @@ fn check(open: &dyn Fn() -> Box<dyn Engine>) {
         counters_add_up,
         bounds_are_bounds,
         random_histories_match_a_model,
+        reopened_it_has_everything,
+        reopening_disturbs_nobody,
     ] {
         check(open().as_ref());
     }
@@ -182,6 +185,7 @@ fn random_histories_match_a_model(engine: &dyn Engine) {
                 engine.commit(Batch { deleted_ranges, ..Batch::default() }).unwrap();
                 model.retain(|(of, other), _| *of != space || *other < key || *other >= to);
             }
+            9 if step % 20 == 0 => engine.reopen().unwrap(),
             9 => drop(engine.flush().unwrap()),
             _ => {
                 let expected = model.get(&(space, key.clone()));
@@ -197,6 +201,81 @@ fn random_histories_match_a_model(engine: &dyn Engine) {
             }
         }
     }
+}
+
+fn reopened_it_has_everything(engine: &dyn Engine) {
+    for round in 0..3u8 {
+        for space in Space::ALL {
+            put(engine, space, &[round, 1], b"flushed");
+            put(engine, space, b"deleted", b"");
+        }
+        engine.flush().unwrap();
+        let additions = vec![(b"count".to_vec(), 3)];
+        let last = engine.commit(Batch { additions, ..Batch::default() }).unwrap();
+        for space in Space::ALL {
+            put(engine, space, &[round, 2], b"not flushed");
+            delete(engine, space, b"deleted");
+        }
+        let undone = engine.undone();
+        engine.reopen().unwrap();
+        assert!(!engine.has_unflushed() && engine.synced_seq() > last && engine.undone() == undone);
+        for space in Space::ALL {
+            assert_eq!(get(engine, space, &[round, 1]).as_deref(), Some(&b"flushed"[..]));
+            assert_eq!(get(engine, space, &[round, 2]).as_deref(), Some(&b"not flushed"[..]));
+            assert_eq!(get(engine, space, b"deleted"), None);
+        }
+        assert_eq!(engine.counter(b"count").unwrap(), 3 * i64::from(round + 1));
+        assert!(put(engine, Space::Data, b"next", b"") > last);
+    }
+}
+
+/// Readers, writers and scanners go on while the engine is reopened, and miss nothing.
+fn reopening_disturbs_nobody(engine: &dyn Engine) {
+    const REOPENINGS: usize = 5;
+    let ended = AtomicUsize::new(0);
+    let goes_on = || ended.load(Ordering::SeqCst) < REOPENINGS;
+    let write = |writer: u8| {
+        let mut written = 0u32;
+        while goes_on() || written < 100 {
+            let key = [&[writer], &written.to_be_bytes()[..]].concat();
+            let mut batch = Batch::of(Space::Meta, &key, Bytes::from_static(b"header"));
+            batch.put(Space::Data, &key, Bytes::from_static(b"member"));
+            batch.additions.push((b"count".to_vec(), 1));
+            engine.commit(batch).unwrap();
+            if written.is_multiple_of(3) {
+                engine.flush().unwrap();
+            }
+            for space in [Space::Meta, Space::Data] {
+                let any = [&[writer], &fastrand::u32(..=written).to_be_bytes()[..]].concat();
+                assert!(get(engine, space, &any).is_some(), "{any:?}");
+            }
+            written += 1;
+        }
+        i64::from(written)
+    };
+    let scan = || {
+        while goes_on() {
+            let mut scan =
+                engine.scan(Space::Data, &everything(), Direction::Forward, ReadTier::Disk).unwrap();
+            for _ in 0..100 {
+                let Some((key, _)) = scan.next().unwrap() else { break };
+                assert_eq!(get(engine, Space::Meta, key).as_deref(), Some(&b"header"[..]));
+                assert!(!pairs(engine, Space::Data, &ScanRange::prefix(key), Direction::Backward).is_empty());
+            }
+        }
+    };
+    let written: i64 = std::thread::scope(|scope| {
+        let writers = [1, 2].map(|writer| scope.spawn(move || write(writer)));
+        scope.spawn(scan);
+        for _ in 0..REOPENINGS {
+            engine.reopen().unwrap();
+            ended.fetch_add(1, Ordering::SeqCst);
+        }
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    engine.reopen().unwrap();
+    assert_eq!(engine.counter(b"count").unwrap(), written);
+    assert_eq!(pairs(engine, Space::Data, &everything(), Direction::Forward).len() as i64, written);
 }
 
 #[test]
@@ -257,6 +336,51 @@ mod rocks {
             }
             assert_eq!(engine.counter(b"count").unwrap(), i64::from(round) + 1);
         }
+    }
+
+    fn stat(engine: &RocksEngine, name: &str) -> String {
+        engine.stats().into_iter().find(|stat| stat.name == name).unwrap().value
+    }
+
+    #[test]
+    fn reopening_opens_the_files_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = open(directory.path());
+        let manifest = || std::fs::read_to_string(directory.path().join("CURRENT")).unwrap();
+        let before = manifest();
+        put(&engine, Space::Meta, b"k", b"v");
+        assert_eq!(stat(&engine, "value_cache_entries"), "1");
+        engine.reopen().unwrap();
+        assert_ne!(manifest(), before);
+        assert_eq!(stat(&engine, "value_cache_entries"), "0");
+        assert_eq!(get(&engine, Space::Meta, b"k").as_deref(), Some(&b"v"[..]));
+    }
+
+    #[test]
+    fn a_reopening_that_fails_can_be_tried_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (here, away) = (directory.path().join("here"), directory.path().join("away"));
+        let engine = open(&here);
+        put(&engine, Space::Meta, b"k", b"v");
+        put(&engine, Space::Data, b"k", b"v");
+        engine.flush().unwrap();
+        std::fs::rename(&here, &away).unwrap();
+        for _ in 0..2 {
+            assert!(engine.reopen().is_err(), "an empty database took the place of the one that is gone");
+            assert!(engine.get(Space::Data, b"k", ReadTier::Memory).is_err());
+            assert!(engine.scan(Space::Data, &everything(), Direction::Forward, ReadTier::Disk).is_err());
+            put(&engine, Space::Meta, b"k", b"lost");
+            let undone = engine.undone();
+            assert!(engine.flush().is_err() && engine.sync().is_err() && engine.undone() > undone);
+            put(&engine, Space::Meta, b"k", b"lost, too");
+        }
+        let _ = std::fs::remove_dir_all(&here);
+        std::fs::rename(&away, &here).unwrap();
+        engine.reopen().unwrap();
+        assert_eq!(get(&engine, Space::Meta, b"k").as_deref(), Some(&b"v"[..]));
+        assert_eq!(get(&engine, Space::Data, b"k").as_deref(), Some(&b"v"[..]));
+        put(&engine, Space::Data, b"l", b"w");
+        engine.sync().unwrap();
     }
 
     #[test]

@@ -209,6 +209,16 @@ pub trait Engine: Send + Sync + 'static {
     /// As [`Engine::flush`]; or when the disk refuses to synchronize.
     fn sync(&self) -> StorageResult<Seq>;
 
+    /// Brings everything to the disk, closes the database and opens it again, so that what is read
+    /// from here on comes from there. Waits until no scan is open; meanwhile nobody else is served.
+    /// An engine that keeps nothing elsewhere has nothing to do. The calling thread must have no scan
+    /// open.
+    ///
+    /// # Errors
+    /// As [`Engine::sync`], and then nothing has happened; or when the database cannot be opened, and
+    /// then every call fails until another reopening succeeds.
+    fn reopen(&self) -> StorageResult<()>;
+
     /// The last commit for which a flush has ended.
     fn flushed_seq(&self) -> Seq;
 

@@ -95,6 +95,10 @@ impl Engine for MemoryEngine {
         Ok(self.flushed_seq())
     }
 
+    fn reopen(&self) -> StorageResult<()> {
+        Ok(())
+    }
+
     fn flushed_seq(&self) -> Seq {
         self.state.read().seq
     }

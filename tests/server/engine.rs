@@ -143,6 +143,10 @@ impl Engine for FaultyEngine {
         Ok(seq)
     }
 
+    fn reopen(&self) -> StorageResult<()> {
+        self.memory.reopen()
+    }
+
     fn flushed_seq(&self) -> Seq {
         self.faults.flushed.load(SeqCst)
     }

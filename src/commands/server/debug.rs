@@ -161,7 +161,7 @@ fn reload(context: &Context, options: &[Bytes]) -> Result<Reply> {
         return Err(Error::text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
     }
     may_wait(context)?;
-    context.instance.reload()?;
+    context.instance.keyspace.reopen()?;
     Ok(Reply::Ok)
 }
 
@@ -335,7 +335,7 @@ const HELP: &[&str] = &[
     "HTSTATS-KEY <key>",
     "    Like HTSTATS but for the hash table stored at <key>'s value; there are none.",
     "LOADAOF",
-    "    Put everything on disk.",
+    "    As RELOAD: there is one log, and it is part of the database.",
     "LOG <message>",
     "    Write <message> to the server log.",
     "OBJECT <key>",
@@ -350,7 +350,9 @@ const HELP: &[&str] = &[
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Accepted; there are no packed nodes.",
     "RELOAD [option ...]",
-    "    Put everything on disk, as a restart would find it.",
+    "    Close the database and open it again: all that is read afterwards comes from",
+    "    the disk. The <option> values are those of Redis: MERGE, NOFLUSH, NOSAVE. They",
+    "    change nothing, for what is on disk is the database itself and not a copy.",
     "REPLYBUFFER PEAK-RESET-TIME <NEVER||RESET|time>",
     "    Accepted; reply buffers size themselves.",
     "REPLYBUFFER RESIZING <0|1>",

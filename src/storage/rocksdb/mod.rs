@@ -11,19 +11,20 @@ mod families;
 mod group;
 mod options;
 mod table;
+mod tree;
 
 use super::engine::*;
 use bytes::Bytes;
 use error::{open_error, storage_error};
-use families::Families;
 use group::Group;
 use hashbrown::HashMap;
 pub use options::{Compression, RocksOptions};
-use parking_lot::Mutex;
-use rocksdb::{Cache, ColumnFamilyDescriptor, DB, DBRawIterator, ReadOptions, WriteBatch, WriteOptions};
+use parking_lot::{Mutex, MutexGuard};
+use rocksdb::{Cache, DBRawIterator, ReadOptions, WriteBatch, WriteOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use table::{Lookup, ValueTable};
+use tree::{Handle, Kept, Tree};
 
 /// Commits that reads must see and the tree does not hold yet.
 #[derive(Default)]
@@ -35,11 +36,9 @@ struct Groups {
 
 /// Everything on disk, through RocksDB.
 pub struct RocksEngine {
-    /// Of `db`, and never used without it.
-    families: Families,
-    db: DB,
+    tree: Handle,
     directory: PathBuf,
-    cache: Cache,
+    options: RocksOptions,
     table: ValueTable,
     groups: Mutex<Groups>,
     /// Held through a flush: one at a time, in order.
@@ -66,22 +65,12 @@ impl RocksEngine {
     /// # Errors
     /// [`StorageError::Locked`] when another process has it open; corruption; what the disk reports.
     pub fn open(directory: &Path, options: &RocksOptions) -> StorageResult<RocksEngine> {
-        let cache = options.block_cache();
         std::fs::create_dir_all(directory).map_err(|error| open_error(directory, &error.to_string()))?;
-        let mut families: Vec<ColumnFamilyDescriptor> = Space::ALL
-            .into_iter()
-            .map(|space| ColumnFamilyDescriptor::new(space.name(), options.space(space, &cache)))
-            .collect();
-        families.push(ColumnFamilyDescriptor::new("default", options.space(Space::System, &cache)));
-        let db = DB::open_cf_descriptors(&options.database(), directory, families)
-            .map_err(|error| open_error(directory, error.as_ref()))?;
-        // SAFETY: the engine keeps both, and drops no family.
-        let families = unsafe { Families::of_db(&db) }?;
+        let tree = Tree::open(directory, options, true)?;
         Ok(RocksEngine {
-            families,
-            db,
+            tree: Handle::new(tree),
             directory: directory.to_owned(),
-            cache,
+            options: options.clone(),
             table: ValueTable::new(options.value_cache_bytes),
             groups: Mutex::default(),
             flush: Mutex::new(()),
@@ -102,10 +91,10 @@ impl RocksEngine {
             ReadTier::Memory => &self.read_memory,
             ReadTier::Disk => &self.read_disk,
         };
-        match self.db.get_pinned_cf_opt(self.families.of(space), key, options) {
+        self.tree.with(|tree| match tree.db.get_pinned_cf_opt(tree.families.of(space), key, options) {
             Ok(value) => Ok(value.map(|value| Bytes::copy_from_slice(&value))),
             Err(error) => Err(storage_error(&error)),
-        }
+        })
     }
 
     fn get_header(&self, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
@@ -144,7 +133,10 @@ impl RocksEngine {
             if from >= to {
                 continue; // empty, and RocksDB would refuse the whole batch
             }
-            group.delete_range(&self.families, space, from, to);
+            self.tree.with(|tree| {
+                group.delete_range(&tree.families, space, from, to);
+                Ok(())
+            })?;
         }
         let flushed = self.flushed_seq();
         for (space, key, value) in batch.writes {
@@ -168,17 +160,17 @@ impl RocksEngine {
     }
 
     /// Moves the open group to where it is written from. The caller holds `flush`.
-    fn take_group(&self) -> Option<(WriteBatch, Seq)> {
+    fn take_group(&self, tree: &Tree) -> Option<(WriteBatch, Seq)> {
         let mut groups = self.groups.lock();
         if groups.open.is_empty() {
             return None;
         }
         let mut group = std::mem::take(&mut groups.open);
-        let mut batch = group.take_batch(&self.families);
+        let mut batch = group.take_batch(&tree.families);
         let counters = self.counters.lock();
         for key in &group.changed_counters {
             if let Some(Some(counter)) = counters.get(key) {
-                batch.put_cf(self.families.of(Space::System), key, counter.to_be_bytes());
+                batch.put_cf(tree.families.of(Space::System), key, counter.to_be_bytes());
             }
         }
         drop(counters);
@@ -187,9 +179,49 @@ impl RocksEngine {
         Some((batch, last))
     }
 
+    /// Writes the open group to the log, or undoes it. The caller holds `flush`.
+    fn flush_into(&self, tree: StorageResult<&Tree>) -> StorageResult<Seq> {
+        let written = tree.and_then(|tree| {
+            let Some((batch, last)) = self.take_group(tree) else { return Ok(self.flushed_seq()) };
+            tree.db.write_opt(batch, &self.write).map_err(|error| storage_error(&error))?;
+            *self.failure.lock() = None;
+            self.flushed.store(last, Ordering::Release);
+            self.groups.lock().flushing = Group::default();
+            Ok(last)
+        });
+        written.inspect_err(|error| {
+            *self.failure.lock() = Some(error.clone());
+            self.undo_unflushed(&mut self.groups.lock());
+        })
+    }
+
+    /// Makes what was flushed up to `flushed` survive the loss of power.
+    fn sync_log(&self, tree: &Tree, flushed: Seq) -> StorageResult<()> {
+        tree.db.flush_wal(true).map_err(|error| storage_error(&error))?;
+        self.synced.fetch_max(flushed, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Brings everything to the disk. No commit comes any more until what is returned is dropped. The
+    /// caller holds `flush`.
+    fn end_groups(&self, tree: Option<&Tree>) -> StorageResult<MutexGuard<'_, Groups>> {
+        let Some(tree) = tree else {
+            let mut groups = self.groups.lock();
+            self.undo_unflushed(&mut groups);
+            return Ok(groups);
+        };
+        loop {
+            let flushed = self.flush_into(Ok(tree))?;
+            self.sync_log(tree, flushed)?;
+            let groups = self.groups.lock();
+            if groups.open.is_empty() {
+                return Ok(groups);
+            }
+        }
+    }
+
     /// Everything that was committed after the last flush never happened.
-    fn undo_unflushed(&self) {
-        let mut groups = self.groups.lock();
+    fn undo_unflushed(&self, groups: &mut Groups) {
         let flushed = self.flushed_seq();
         self.table.forget(|_, seq| seq > flushed);
         self.counters.lock().clear();
@@ -233,12 +265,7 @@ impl Engine for RocksEngine {
         if let Some(to) = &range.to {
             options.set_iterate_upper_bound(to.clone());
         }
-        let mut iterator = self.db.raw_iterator_cf_opt(self.families.of(space), options);
-        match direction {
-            Direction::Forward => iterator.seek_to_first(),
-            Direction::Backward => iterator.seek_to_last(),
-        }
-        Ok(Box::new(RocksScan { iterator, direction, started: false }))
+        Ok(Box::new(RocksScan::new(self.tree.keep()?, space, options, direction)))
     }
 
     fn counter(&self, key: &[u8]) -> StorageResult<i64> {
@@ -272,22 +299,9 @@ impl Engine for RocksEngine {
     }
 
     fn flush(&self) -> StorageResult<Seq> {
+        let tree = self.tree.keep();
         let _one_at_a_time = self.flush.lock();
-        let Some((batch, last)) = self.take_group() else { return Ok(self.flushed_seq()) };
-        match self.db.write_opt(batch, &self.write) {
-            Ok(()) => {
-                *self.failure.lock() = None;
-                self.flushed.store(last, Ordering::Release);
-                self.groups.lock().flushing = Group::default();
-                Ok(last)
-            }
-            Err(error) => {
-                let error = storage_error(&error);
-                *self.failure.lock() = Some(error.clone());
-                self.undo_unflushed();
-                Err(error)
-            }
-        }
+        self.flush_into(tree.as_deref().map_err(Clone::clone))
     }
 
     fn sync(&self) -> StorageResult<Seq> {
@@ -297,10 +311,21 @@ impl Engine for RocksEngine {
         }
         if self.synced_seq() < flushed {
             // Not under the flush lock: commits go on while the disk works.
-            self.db.flush_wal(true).map_err(|error| storage_error(&error))?;
-            self.synced.fetch_max(flushed, Ordering::AcqRel);
+            self.sync_log(&*self.tree.keep()?, flushed)?;
         }
         Ok(flushed)
+    }
+
+    fn reopen(&self) -> StorageResult<()> {
+        let closing = self.tree.close();
+        let flushing = self.flush.lock();
+        let groups = self.end_groups(closing.tree())?;
+        closing.reopen(&self.directory, &self.options)?;
+        // What is in memory is what is on disk, but it shall come from there.
+        self.counters.lock().clear();
+        self.table.forget(|_, _| true);
+        drop((groups, flushing));
+        Ok(())
     }
 
     fn flushed_seq(&self) -> Seq {
@@ -321,15 +346,17 @@ impl Engine for RocksEngine {
 
     fn checkpoint(&self, directory: &Path) -> StorageResult<()> {
         self.sync()?;
+        let tree = self.tree.keep()?;
         let checkpoint =
-            rocksdb::checkpoint::Checkpoint::new(&self.db).map_err(|error| storage_error(&error))?;
+            rocksdb::checkpoint::Checkpoint::new(&tree.db).map_err(|error| storage_error(&error))?;
         checkpoint.create_checkpoint(directory).map_err(|error| storage_error(&error))
     }
 
     fn compact_range(&self, space: Space, range: &ScanRange) -> StorageResult<()> {
         let Some(to) = &range.to else { return Ok(()) };
-        self.db
-            .delete_file_in_range_cf(self.families.of(space), &range.from, to)
+        let tree = self.tree.keep()?;
+        tree.db
+            .delete_file_in_range_cf(tree.families.of(space), &range.from, to)
             .map_err(|error| storage_error(&error))
     }
 
@@ -344,7 +371,7 @@ impl Engine for RocksEngine {
 
     fn memory_bytes(&self) -> u64 {
         let memtables = self.sum_property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES);
-        self.table.bytes() as u64 + self.cache.get_usage() as u64 + memtables
+        self.table.bytes() as u64 + self.cache_bytes(Cache::get_usage) + memtables
     }
 
     fn name(&self) -> &'static str {
@@ -356,8 +383,8 @@ impl Engine for RocksEngine {
         let mut stats = vec![
             ("value_cache_bytes".to_owned(), self.table.bytes() as u64),
             ("value_cache_entries".to_owned(), self.table.len() as u64),
-            ("block_cache_bytes".to_owned(), self.cache.get_usage() as u64),
-            ("block_cache_pinned_bytes".to_owned(), self.cache.get_pinned_usage() as u64),
+            ("block_cache_bytes".to_owned(), self.cache_bytes(Cache::get_usage)),
+            ("block_cache_pinned_bytes".to_owned(), self.cache_bytes(Cache::get_pinned_usage)),
         ];
         let properties = [
             ("memtable_bytes", of::CUR_SIZE_ALL_MEM_TABLES),
@@ -383,12 +410,18 @@ impl Engine for RocksEngine {
 
 impl RocksEngine {
     fn sum_property(&self, property: &(impl AsRef<std::ffi::CStr> + ?Sized)) -> u64 {
-        let of = |space| {
-            let family = self.families.of(space);
-            let text = self.db.property_value_cf(family, property.as_ref()).ok()??;
-            text.trim().parse::<u64>().ok()
+        let sum = |tree: &Tree| {
+            let of = |space| {
+                let text = tree.db.property_value_cf(tree.families.of(space), property.as_ref()).ok()??;
+                text.trim().parse::<u64>().ok()
+            };
+            Ok(Space::ALL.into_iter().filter_map(of).sum())
         };
-        Space::ALL.into_iter().filter_map(of).sum()
+        self.tree.with(sum).unwrap_or(0)
+    }
+
+    fn cache_bytes(&self, of: impl Fn(&Cache) -> usize) -> u64 {
+        self.tree.with(|tree| Ok(of(&tree.cache) as u64)).unwrap_or(0)
     }
 }
 
@@ -397,7 +430,6 @@ impl Drop for RocksEngine {
         if let Err(error) = self.sync() {
             tracing::error!("the last commits could not be written at close: {error}");
         }
-        self.db.cancel_all_background_work(true);
     }
 }
 
@@ -425,9 +457,24 @@ impl Scan for EmptyScan {
 }
 
 struct RocksScan<'a> {
+    /// Of the tree, and gone before it.
     iterator: DBRawIterator<'a>,
+    _tree: Kept<'a>,
     direction: Direction,
     started: bool,
+}
+
+impl<'a> RocksScan<'a> {
+    fn new(tree: Kept<'a>, space: Space, options: ReadOptions, direction: Direction) -> RocksScan<'a> {
+        let iterator = tree.db.raw_iterator_cf_opt(tree.families.of(space), options);
+        // SAFETY: the iterator is dropped before the tree, which does not move: it is behind a pointer.
+        let mut iterator = unsafe { std::mem::transmute::<DBRawIterator<'_>, DBRawIterator<'a>>(iterator) };
+        match direction {
+            Direction::Forward => iterator.seek_to_first(),
+            Direction::Backward => iterator.seek_to_last(),
+        }
+        RocksScan { iterator, _tree: tree, direction, started: false }
+    }
 }
 
 impl Scan for RocksScan<'_> {
