@@ -74,17 +74,42 @@ fn errors_as_redis() {
             "QUICKLIST-PACKED-THRESHOLD 5gb",
             "argument must be a memory value bigger than 1 and smaller than 4gb",
         ),
+        ("REPLYBUFFER PEAK-RESET-TIME x", "value is not an integer or out of range"),
+        ("LISTPACK nothing", "no such key"),
+        ("LISTPACK s", "Not a listpack encoded object."),
+        ("QUICKLIST nothing", "no such key"),
+        ("QUICKLIST s 1", "Not a quicklist encoded object."),
+        ("HTSTATS-KEY nothing full", "no such key"),
+        ("CLUSTERLINK KILL all x", "Debug option only available for cluster mode enabled setup!"),
+        (
+            "CONFIG-REWRITE-FORCE-ALL",
+            "CONFIG-REWRITE-FORCE-ALL failed: the server is running without a config file",
+        ),
+        ("REPLICATE", "unknown subcommand or wrong number of arguments for 'REPLICATE'. Try DEBUG HELP."),
         ("PROTOCOL push", "RESP2 is not supported by this command"),
         (
             "REPLYBUFFER x 1",
             "unknown subcommand or wrong number of arguments for 'REPLYBUFFER'. Try DEBUG HELP.",
         ),
     ];
+    client.call("SET s 1").unwrap();
     for (line, text) in cases {
         assert_eq!(client.error(&format!("DEBUG {line}")), format!("ERR {text}"));
     }
     assert_eq!(client.error("DEBUG ERROR abc"), "abc");
-    for line in ["SLEEP 0", "SLEEP x", "RELOAD NOSAVE", "LOADAOF", "CHANGE-REPL-ID", "LOG hello"] {
+    for line in [
+        "SLEEP 0",
+        "SLEEP x",
+        "RELOAD NOSAVE",
+        "LOADAOF",
+        "CHANGE-REPL-ID",
+        "LOG hello",
+        "REPLYBUFFER RESIZING x",
+        "PAUSE-CRON 0",
+        "DICT-RESIZING x",
+        "SET-DISABLE-DENY-SCRIPTS 1",
+        "REPLICATE SET q 1",
+    ] {
         assert_eq!(client.call(&format!("DEBUG {line}")).unwrap(), Reply::Ok, "{line}");
     }
 }
@@ -160,6 +185,97 @@ fn populates_and_describes() {
     assert!(client.simple("DEBUG SDSLEN key:1").contains("val_sds_len:4, val_sds_avail:0"));
     client.0.session.speak(Dialect::Resp3);
     assert!(matches!(client.call("DEBUG PROTOCOL push").unwrap(), Reply::Sequence(_)));
+}
+
+#[test]
+fn patterns() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    assert_eq!(client.call("DEBUG STRINGMATCH-LEN h*l? hello").unwrap(), Reply::Integer(1));
+    assert_eq!(client.call("DEBUG STRINGMATCH-LEN H*l? hello").unwrap(), Reply::Integer(0));
+    assert_eq!(client.simple("DEBUG STRINGMATCH-TEST"), "Apparently Redis did not crash: test passed");
+}
+
+#[test]
+fn the_checksum_of_a_payload_may_be_left_unread() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    client.call("SET a hello").unwrap();
+    let Reply::Bulk(payload) = client.call("DUMP a").unwrap() else { panic!() };
+    let mut damaged = payload.to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    let restore = |client: &mut Client, key: &'static str| {
+        let words = ["RESTORE", key, "0"].map(|word| Bytes::from_static(word.as_bytes()));
+        client.0.call(&[&words[..], &[Bytes::from(damaged.clone())]].concat())
+    };
+    assert!(restore(&mut client, "b").is_err());
+    client.call("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1").unwrap();
+    assert_eq!(restore(&mut client, "b").unwrap(), Reply::Ok);
+    client.call("DEBUG SET-SKIP-CHECKSUM-VALIDATION 0").unwrap();
+    assert!(restore(&mut client, "c").is_err());
+    assert_eq!(client.call("GET b").unwrap(), Reply::text("hello"));
+}
+
+#[test]
+fn the_whole_configuration_can_be_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("diskdb.conf");
+    let settings = Settings {
+        enable_debug_command: ProtectedAction::Yes,
+        config_file: Some(path.clone()),
+        ..Settings::default()
+    };
+    let mut client =
+        Client::over(|clock| Db::over_with_clock(Box::new(MemoryEngine::new()), settings, clock));
+    assert_eq!(client.call("DEBUG CONFIG-REWRITE-FORCE-ALL").unwrap(), Reply::Ok);
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("\nmaxclients 10000\n"), "{text}");
+}
+
+/// Where the allocator tells nothing, there is no such subcommand, as in Redis.
+#[test]
+fn what_the_allocator_tells() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    if !cfg!(feature = "jemalloc") {
+        let unknown = "ERR unknown subcommand or wrong number of arguments for 'MALLCTL'. Try DEBUG HELP.";
+        return assert_eq!(client.error("DEBUG MALLCTL arenas.narenas"), unknown);
+    }
+    assert!(matches!(client.call("DEBUG MALLCTL arenas.narenas"), Ok(Reply::Integer(1..))));
+    assert!(matches!(client.call("DEBUG MALLCTL arenas.page"), Ok(Reply::Integer(4096..))));
+    assert_eq!(client.error("DEBUG MALLCTL nothing"), "ERR No such file or directory");
+    assert_eq!(
+        client.error("DEBUG MALLCTL background_thread x"),
+        "ERR value is not an integer or out of range"
+    );
+    assert_eq!(client.error("DEBUG MALLCTL background_thread 1"), "ERR Operation not permitted");
+}
+
+/// Each line of the help that is not indented begins with the name of a subcommand that there is.
+#[test]
+fn the_help_lists_what_there_is() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    let Reply::Array(lines) = client.call("DEBUG HELP").unwrap() else { panic!() };
+    let lines: Vec<String> = lines
+        .into_iter()
+        .map(|line| match line {
+            Reply::Simple(line) => line.into_owned(),
+            line => panic!("{line:?}"),
+        })
+        .collect();
+    let mut found = 0;
+    for line in &lines[1..lines.len() - 2] {
+        if line.starts_with(' ') || (line.starts_with("MALLCTL") && !cfg!(feature = "jemalloc")) {
+            continue;
+        }
+        // As many words as it wants at least.
+        let words = line.split(" [").next().unwrap().split(' ').map(|word| match word {
+            "<seconds>" | "<count>" | "<0|1>" => "0",
+            word => word,
+        });
+        let call = format!("DEBUG {}", words.collect::<Vec<_>>().join(" "));
+        let reply = client.call(&call).map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(!reply.contains("unknown subcommand"), "{call}: {reply}");
+        found += 1;
+    }
+    assert!(found > 25, "only {found} subcommands");
 }
 
 #[test]

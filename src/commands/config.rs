@@ -191,7 +191,7 @@ impl SessionCommand for ConfigRewrite {
             .config_file
             .as_deref()
             .ok_or(Error::text("ERR The server is running without a config file"))?;
-        rewrite::rewrite_file(path, &settings).map_err(|error| {
+        rewrite::rewrite_file(path, &settings, rewrite::Extent::Changed).map_err(|error| {
             tracing::warn!("CONFIG REWRITE of {} failed: {error}", path.display());
             Error::err(format_args!("Rewriting config file: {error}"))
         })?;

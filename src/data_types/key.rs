@@ -229,7 +229,8 @@ pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
 /// # Errors
 /// When the payload is damaged, too new, or of an unknown type.
 pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: Option<u64>) -> Result<()> {
-    let value = rdb::read(payload, tx.keyspace().max_string_bytes()).map_err(|error| match error {
+    let read = if tx.keyspace().checks_payloads() { rdb::read } else { rdb::read_unchecked };
+    let value = read(payload, tx.keyspace().max_string_bytes()).map_err(|error| match error {
         PayloadError::Footer => Error::text("ERR DUMP payload version or checksum are wrong"),
         PayloadError::Format => Error::text("ERR Bad data format"),
     })?;

@@ -24,7 +24,8 @@ pub const WRITTEN_VERSION: u16 = 10;
 /// is written never changes.
 pub const NEWEST_VERSION: u16 = 15;
 
-const FOOTER_BYTES: usize = 10;
+const FOOTER_BYTES: usize = 2 + CHECKSUM_BYTES;
+const CHECKSUM_BYTES: usize = 8;
 const TYPE_STRING: u8 = 0;
 
 const ENCODED: u8 = 0b1100_0000;
@@ -82,11 +83,23 @@ pub fn write(value: &Value) -> Vec<u8> {
 /// # Errors
 /// When the payload is not what [`write()`], or Redis, would have written.
 pub fn read(payload: &[u8], max_bytes: u64) -> Result<Value, PayloadError> {
+    let checked = payload.len().checked_sub(CHECKSUM_BYTES).ok_or(PayloadError::Footer)?;
+    let (checked, checksum) = payload.split_at(checked);
+    if CHECKSUM.checksum(checked).to_le_bytes() != checksum {
+        return Err(PayloadError::Footer);
+    }
+    read_unchecked(payload, max_bytes)
+}
+
+/// As [`read()`], whether the checksum is right or not.
+///
+/// # Errors
+/// As [`read()`].
+pub fn read_unchecked(payload: &[u8], max_bytes: u64) -> Result<Value, PayloadError> {
     let body = payload.len().checked_sub(FOOTER_BYTES).ok_or(PayloadError::Footer)?;
-    let (checked, checksum) = payload.split_at(body + 2);
-    let (mut body, version) = checked.split_at(body);
-    let version = version.try_into().map(u16::from_le_bytes).map_err(|_| PayloadError::Footer)?;
-    if version > NEWEST_VERSION || CHECKSUM.checksum(checked).to_le_bytes() != checksum {
+    let (mut body, footer) = payload.split_at(body);
+    let version = footer.first_chunk().copied().map(u16::from_le_bytes);
+    if version.is_none_or(|version| version > NEWEST_VERSION) {
         return Err(PayloadError::Footer);
     }
     let value = match take::<1>(&mut body)? {
@@ -286,12 +299,23 @@ mod tests {
     }
 
     #[test]
+    fn a_checksum_that_is_not_compared() {
+        let mut payload = write(&string("hello"));
+        *payload.last_mut().unwrap() ^= 1;
+        assert_eq!(read(&payload, MAX), Err(PayloadError::Footer));
+        assert_eq!(read_unchecked(&payload, MAX), Ok(string("hello")));
+        assert_eq!(read_unchecked(&payload[1..], MAX), Err(PayloadError::Format));
+        assert_eq!(read_unchecked(&sealed(b"\0\x01x", NEWEST_VERSION + 1), MAX), Err(PayloadError::Footer));
+    }
+
+    #[test]
     fn damaged() {
         let payload = write(&string("hello"));
         for at in 0..payload.len() {
             let mut damaged = payload.clone();
             damaged[at] ^= 1;
             assert_eq!(read(&damaged, MAX), Err(PayloadError::Footer), "byte {at}");
+            let _ = read_unchecked(&damaged, MAX);
             assert_eq!(read(&payload[..at], MAX), Err(PayloadError::Footer), "{at} bytes");
         }
     }

@@ -35,7 +35,36 @@ struct Shared {
     stopped: Mutex<bool>,
     stop: Condvar,
     syncs: AtomicBool,
+    /// Whether what can wait does.
+    paused: AtomicBool,
 }
+
+/// What a thread does again and again.
+struct Task {
+    name: &'static str,
+    period: Duration,
+    /// Whether data may be lost if it waits.
+    is_vital: bool,
+    work: fn(&Shared) -> Result<()>,
+}
+
+impl Task {
+    const fn new(name: &'static str, period: Duration, work: fn(&Shared) -> Result<()>) -> Task {
+        Task { name, period, is_vital: false, work }
+    }
+
+    const fn vital(self) -> Task {
+        Task { is_vital: true, ..self }
+    }
+}
+
+const TASKS: [Task; 5] = [
+    Task::new("expirer", EXPIRE_PERIOD, Shared::expire),
+    Task::new("syncer", SYNC_PERIOD, Shared::sync).vital(),
+    Task::new("disk-room", LOOK_AT_DISK_PERIOD, Shared::look_at_disk).vital(),
+    Task::new("sweeper", SWEEP_PERIOD, Shared::sweep),
+    Task::new("sampler", SAMPLE_PERIOD, Shared::sample),
+];
 
 impl Background {
     /// Starts the threads. `syncs`: whether writes are to be synchronized once a second.
@@ -55,13 +84,12 @@ impl Background {
             stopped: Mutex::new(false),
             stop: Condvar::new(),
             syncs: AtomicBool::new(syncs),
+            paused: AtomicBool::new(false),
         });
         let mut background = Background { shared, threads: Vec::new() };
-        background.spawn("expirer", EXPIRE_PERIOD, Shared::expire)?;
-        background.spawn("syncer", SYNC_PERIOD, Shared::sync)?;
-        background.spawn("disk-room", LOOK_AT_DISK_PERIOD, Shared::look_at_disk)?;
-        background.spawn("sweeper", SWEEP_PERIOD, Shared::sweep)?;
-        background.spawn("sampler", SAMPLE_PERIOD, Shared::sample)?;
+        for task in &TASKS {
+            background.spawn(task)?;
+        }
         Ok(background)
     }
 
@@ -70,15 +98,15 @@ impl Background {
         self.shared.syncs.store(syncs, Ordering::Relaxed);
     }
 
-    fn spawn(
-        &mut self,
-        name: &'static str,
-        period: Duration,
-        work: fn(&Shared) -> Result<()>,
-    ) -> std::io::Result<()> {
+    /// Lets everything wait that data does not depend on, or go on.
+    pub fn pause(&self, paused: bool) {
+        self.shared.paused.store(paused, Ordering::Relaxed);
+    }
+
+    fn spawn(&mut self, task: &'static Task) -> std::io::Result<()> {
         let shared = self.shared.clone();
-        let run = move || shared.repeat(name, period, work);
-        self.threads.push(std::thread::Builder::new().name(name.into()).spawn(run)?);
+        let run = move || shared.repeat(task);
+        self.threads.push(std::thread::Builder::new().name(task.name.into()).spawn(run)?);
         Ok(())
     }
 }
@@ -97,11 +125,15 @@ impl Drop for Background {
 }
 
 impl Shared {
-    /// Works once every `period` until stopped. A failure is told once, until it is over.
-    fn repeat(&self, name: &str, period: Duration, work: fn(&Shared) -> Result<()>) {
+    /// Works once every period until stopped. A failure is told once, until it is over.
+    fn repeat(&self, task: &Task) {
+        let name = task.name;
         let mut failing = false;
-        while !self.stopped_after(period) {
-            match work(self) {
+        while !self.stopped_after(task.period) {
+            if self.paused.load(Ordering::Relaxed) && !task.is_vital {
+                continue;
+            }
+            match (task.work)(self) {
                 Ok(()) => failing = false,
                 Err(error) if failing => tracing::debug!("{name}: {error}"),
                 Err(error) => {
@@ -220,6 +252,19 @@ mod tests {
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(keyspace.key_count(0).unwrap(), 1);
         keyspace.set_active_expiry(true);
+        assert!(wait_for(|| keyspace.key_count(0).unwrap() == 0));
+    }
+
+    #[test]
+    fn what_can_wait_waits_while_paused() {
+        let keyspace = keyspace();
+        let (disk_room, stats) = <(Arc<DiskRoom>, Arc<Stats>)>::default();
+        let background = Background::start(keyspace.clone(), disk_room.clone(), stats, true).unwrap();
+        background.pause(true);
+        put(&keyspace, "a", SystemClock.now_ms() + 1);
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(keyspace.key_count(0).unwrap(), 1);
+        background.pause(false);
         assert!(wait_for(|| keyspace.key_count(0).unwrap() == 0));
     }
 

@@ -124,6 +124,13 @@ impl Instance {
         Ok(())
     }
 
+    /// Lets what the database does by itself wait, but for what data depends on; or go on.
+    pub fn pause_background(&self, paused: bool) {
+        if let Some(background) = &*self.background.lock() {
+            background.pause(paused);
+        }
+    }
+
     /// Lets the instance hand itself to threads of its own.
     pub fn share(self: &Arc<Self>) {
         // A second call has nothing new to say.

@@ -55,6 +55,28 @@ pub fn purge() {
     }
 }
 
+/// A number that the allocator knows by this name; none inside if it knows none, none outside if it
+/// knows no names.
+pub fn allocator_number(name: &[u8]) -> Option<Option<i64>> {
+    #[cfg(feature = "jemalloc")]
+    {
+        use tikv_jemalloc_ctl::raw::read;
+        let name: Vec<u8> = name.iter().copied().take_while(|byte| *byte != 0).chain([0]).collect();
+        // SAFETY: any bytes are a valid integer, and the call compares the sizes. Reading changes nothing.
+        let number = unsafe {
+            read::<i64>(&name)
+                .or_else(|_| read::<u32>(&name).map(i64::from))
+                .or_else(|_| read::<u8>(&name).map(i64::from))
+        };
+        Some(number.ok())
+    }
+    #[cfg(not(feature = "jemalloc"))]
+    {
+        let _ = name;
+        None
+    }
+}
+
 fn rss_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()

@@ -94,6 +94,7 @@ pub struct Keyspace {
     lookups: Lookups,
     has_garbage: AtomicBool,
     max_string_bytes: AtomicU64,
+    checks_payloads: AtomicBool,
     cursors: cursors::Cursors,
 }
 
@@ -124,6 +125,7 @@ impl Keyspace {
             lookups: Lookups::default(),
             has_garbage: AtomicBool::new(true),
             max_string_bytes: AtomicU64::new(512 << 20),
+            checks_payloads: AtomicBool::new(true),
             cursors: cursors::Cursors::new(opened),
         };
         Ok(keyspace)
@@ -137,6 +139,16 @@ impl Keyspace {
     /// Sets [`Keyspace::max_string_bytes`] for what is written from here on.
     pub fn set_max_string_bytes(&self, bytes: u64) {
         self.max_string_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether a payload of `RESTORE` must have the right checksum.
+    pub fn checks_payloads(&self) -> bool {
+        self.checks_payloads.load(Ordering::Relaxed)
+    }
+
+    /// Switches [`Keyspace::checks_payloads`].
+    pub fn set_checks_payloads(&self, checks: bool) {
+        self.checks_payloads.store(checks, Ordering::Relaxed);
     }
 
     /// Adds an observer of every commit from here on.

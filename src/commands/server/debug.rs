@@ -1,16 +1,20 @@
 //! `DEBUG`: what tests, Redis' own among them, ask of a server. Off unless `enable-debug-command`
 //! allows it.
 
-use super::{Command, Context, SessionCommand, help, may_wait};
+mod help;
+
+use super::{Command, Context, SessionCommand, may_wait};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
+use crate::config::rewrite::{self, Extent};
 use crate::config::values::ProtectedAction;
 use crate::data_types::digest::{self as signature, Signature};
 use crate::data_types::{key as data_key, string};
 use crate::encoding::numbers::Kind;
-use crate::encoding::text;
+use crate::encoding::{glob, text};
 use crate::error::{Error, Result};
 use crate::instance::clients::ClientAddress;
+use crate::instance::process;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::ReadTx;
 use crate::keyspace::{DbIndex, Keys, Origin};
@@ -59,10 +63,18 @@ impl SessionCommand for Debug {
         let name = self.words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
         let args = self.words.get(1..).unwrap_or_default();
         match (name.as_slice(), args) {
-            (b"help", []) => Ok(help::reply("DEBUG", HELP)),
+            (b"help", []) => Ok(crate::commands::help::reply("DEBUG", help::LINES)),
             (b"sleep", [seconds]) => sleep(context, seconds),
             (b"set-active-expire", [on]) => {
-                context.instance.keyspace.set_active_expiry(text::parse_i64(on).unwrap_or(0) != 0);
+                context.instance.keyspace.set_active_expiry(is_on(on));
+                Ok(Reply::Ok)
+            }
+            (b"pause-cron", [on]) => {
+                context.instance.pause_background(is_on(on));
+                Ok(Reply::Ok)
+            }
+            (b"set-skip-checksum-validation", [on]) => {
+                context.instance.keyspace.set_checks_payloads(!is_on(on));
                 Ok(Reply::Ok)
             }
             (b"object", [key] | [key, _]) => object(context, key),
@@ -84,11 +96,23 @@ impl SessionCommand for Debug {
                 context.instance.identity.change_replication_id();
                 Ok(Reply::Ok)
             }
-            (b"htstats", [db]) => htstats(context, db),
-            (b"htstats-key", [key]) => htstats_key(context, key),
+            (b"htstats", [db] | [db, _]) => htstats(context, db),
+            (b"htstats-key", [key] | [key, _]) => htstats_key(context, key),
+            (b"listpack", [key]) => no_such_encoding(context, key, "listpack"),
+            (b"quicklist", [key] | [key, _]) => no_such_encoding(context, key, "quicklist"),
             (b"structsize", []) => Ok(Reply::bulk(structsize())),
             (b"quicklist-packed-threshold", [size]) => packed_threshold(size),
-            (b"replybuffer", [what, value]) => replybuffer(what, value).ok_or(self.complaint),
+            (b"replybuffer", [what, value]) => replybuffer(what, value, self.complaint),
+            (b"stringmatch-len", [pattern, text]) => {
+                Ok(Reply::Integer(glob::matches(pattern, text, glob::Case::Sensitive).into()))
+            }
+            (b"stringmatch-test", []) => Ok(match_random_strings()),
+            (b"config-rewrite-force-all", []) => rewrite_config(context),
+            (b"mallctl", [name, value @ ..]) => mallctl(name, value).ok_or(self.complaint)?,
+            (b"clusterlink", [_, _, _]) => {
+                Err(Error::text("ERR Debug option only available for cluster mode enabled setup!"))
+            }
+            (b"dict-resizing" | b"set-disable-deny-scripts", [_]) | (b"replicate", [_, ..]) => Ok(Reply::Ok),
             (
                 b"panic" | b"segfault" | b"assert" | b"oom" | b"leak" | b"restart" | b"crash-and-recover",
                 _,
@@ -312,61 +336,65 @@ fn packed_threshold(size: &Bytes) -> Result<Reply> {
     }
 }
 
-/// Reply buffers size themselves; what a test may set has no effect. None: no such setting.
-fn replybuffer(what: &Bytes, value: &Bytes) -> Option<Reply> {
-    let is = |name: &str| what.eq_ignore_ascii_case(name.as_bytes());
-    let named = ["NEVER", "RESET"].iter().any(|name| value.eq_ignore_ascii_case(name.as_bytes()));
-    let number = text::parse_i64(value).is_some();
-    ((is("PEAK-RESET-TIME") && (named || number)) || (is("RESIZING") && number)).then_some(Reply::Ok)
+/// Reply buffers size themselves; what a test may set has no effect.
+fn replybuffer(what: &Bytes, value: &Bytes, complaint: Error) -> Result<Reply> {
+    let is = |word: &Bytes, name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    if is(what, "RESIZING") {
+        return Ok(Reply::Ok);
+    }
+    if !is(what, "PEAK-RESET-TIME") {
+        return Err(complaint);
+    }
+    let named = is(value, "NEVER") || is(value, "RESET");
+    if named || text::parse_i64(value).is_some() { Ok(Reply::Ok) } else { Err(Error::NotInteger) }
 }
 
-const HELP: &[&str] = &[
-    "CHANGE-REPL-ID",
-    "    Change the replication IDs of the instance.",
-    "DIGEST",
-    "    Output a hex signature representing the current DB content.",
-    "DIGEST-VALUE <key> [<key> ...]",
-    "    Output a hex signature of the values of all the specified keys.",
-    "ERROR <string>",
-    "    Return a Redis protocol error with <string> as message. Useful for clients",
-    "    unit tests to simulate Redis errors.",
-    "HTSTATS <dbid>",
-    "    Return statistics of the specified database.",
-    "HTSTATS-KEY <key>",
-    "    Like HTSTATS but for the hash table stored at <key>'s value; there are none.",
-    "LOADAOF",
-    "    As RELOAD: there is one log, and it is part of the database.",
-    "LOG <message>",
-    "    Write <message> to the server log.",
-    "OBJECT <key>",
-    "    Show low level info about `key` and associated value.",
-    "POPULATE <count> [<prefix>] [<size>]",
-    "    Create <count> string keys named key:<num>. If <prefix> is specified then",
-    "    it is used instead of the 'key' prefix.",
-    "PROTOCOL <type>",
-    "    Reply with a test value of the specified type. <type> can be: string,",
-    "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
-    "    true, false.",
-    "QUICKLIST-PACKED-THRESHOLD <size>",
-    "    Accepted; there are no packed nodes.",
-    "RELOAD [option ...]",
-    "    Close the database and open it again: all that is read afterwards comes from",
-    "    the disk. The <option> values are those of Redis: MERGE, NOFLUSH, NOSAVE. They",
-    "    change nothing, for what is on disk is the database itself and not a copy.",
-    "REPLYBUFFER PEAK-RESET-TIME <NEVER||RESET|time>",
-    "    Accepted; reply buffers size themselves.",
-    "REPLYBUFFER RESIZING <0|1>",
-    "    Accepted; reply buffers size themselves.",
-    "SDSLEN <key>",
-    "    Show how long a string and its key are.",
-    "SET-ACTIVE-EXPIRE <0|1>",
-    "    Setting it to 0 disables expiring keys in background when they are not",
-    "    accessed. Setting it to 1 reenables back the default.",
-    "SLEEP <seconds>",
-    "    Stop serving this client for <seconds>. Decimals allowed.",
-    "STRUCTSIZE",
-    "    Return the size of different core structures.",
-];
+fn no_such_encoding(context: &Context, key: &Bytes, encoding: &str) -> Result<Reply> {
+    read(context, &Keys::one(key), |tx| tx.meta(key)?.map(drop).ok_or(Error::NoSuchKey))?;
+    Err(Error::err(format_args!("Not a {encoding} encoded object.")))
+}
+
+/// A moment's work.
+const MATCHES: u32 = 100_000;
+
+fn match_random_strings() -> Reply {
+    let mut random = fastrand::Rng::new();
+    let mut word = |letters: &[u8]| -> Vec<u8> {
+        (0..random.usize(..16)).map(|_| letters[random.usize(..letters.len())]).collect()
+    };
+    for _ in 0..MATCHES {
+        let (pattern, text) = (word(b"ab*?[]^-\\"), word(b"ab-]"));
+        std::hint::black_box(glob::matches(&pattern, &text, glob::Case::Ignored));
+    }
+    Reply::Simple("Apparently Redis did not crash: test passed".into())
+}
+
+fn rewrite_config(context: &Context) -> Result<Reply> {
+    may_wait(context)?;
+    let settings = context.instance.settings();
+    let rewritten = match &settings.config_file {
+        Some(path) => rewrite::rewrite_file(path, &settings, Extent::All).map_err(|error| error.to_string()),
+        None => Err("the server is running without a config file".to_owned()),
+    };
+    rewritten.map_err(|reason| Error::err(format_args!("CONFIG-REWRITE-FORCE-ALL failed: {reason}")))?;
+    Ok(Reply::Ok)
+}
+
+/// None: there is nobody to ask. Nothing can be set: a number in the wrong place would end the process.
+fn mallctl(name: &Bytes, value: &[Bytes]) -> Option<Result<Reply>> {
+    let reply = match (process::allocator_number(name)?, value.first().map(|value| text::parse_i64(value))) {
+        (_, Some(None)) => Err(Error::NotInteger),
+        (None, _) => Err(Error::text("ERR No such file or directory")),
+        (Some(_), Some(Some(_))) => Err(Error::text("ERR Operation not permitted")),
+        (Some(number), None) => Ok(Reply::Integer(number)),
+    };
+    Some(reply)
+}
+
+/// As Redis, which reads what is no number as 0.
+fn is_on(word: &Bytes) -> bool {
+    text::parse_i64(word).unwrap_or(0) != 0
+}
 
 #[cfg(test)]
 mod tests {
