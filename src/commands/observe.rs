@@ -89,32 +89,27 @@ pub(super) fn without_secrets(name: &str, words: &[Bytes]) -> Vec<Bytes> {
             *word = Bytes::from_static(b"(redacted)");
         }
     };
+    // A word that only looks like the option hides what need not be: better than the reverse.
+    let mut hide_after = |option: &str, count: usize| {
+        for (at, word) in words.iter().enumerate() {
+            if word.eq_ignore_ascii_case(option.as_bytes()) {
+                hide(at + 1, at + 1 + count);
+            }
+        }
+    };
     match name {
         "auth" => hide(1, words.len()),
         "acl|setuser" => hide(2, words.len()),
-        "hello" => {
-            let auth = words.iter().position(|word| word.eq_ignore_ascii_case(b"AUTH"));
-            if let Some(auth) = auth {
-                hide(auth + 1, auth + 3);
-            }
+        "hello" => hide_after("AUTH", 2),
+        "migrate" => {
+            hide_after("AUTH", 1);
+            hide_after("AUTH2", 2);
         }
         "config|set" => {
-            let is_secret = |name: &Bytes| {
-                let directive = std::str::from_utf8(name).ok().and_then(directive);
-                directive.is_some_and(|directive| directive.is(Flag::Sensitive))
-            };
             for (at, name) in words.iter().enumerate().skip(2).step_by(2) {
-                if is_secret(name) {
+                let directive = std::str::from_utf8(name).ok().and_then(directive);
+                if directive.is_some_and(|directive| directive.is(Flag::Sensitive)) {
                     hide(at + 1, at + 2);
-                }
-            }
-        }
-        "migrate" => {
-            for (at, word) in words.iter().enumerate() {
-                if word.eq_ignore_ascii_case(b"AUTH") {
-                    hide(at + 1, at + 2);
-                } else if word.eq_ignore_ascii_case(b"AUTH2") {
-                    hide(at + 1, at + 3);
                 }
             }
         }
@@ -132,6 +127,7 @@ mod tests {
         let cases = [
             ("auth", "AUTH user pass", "AUTH * *"),
             ("hello", "HELLO 3 AUTH user pass SETNAME x", "HELLO 3 AUTH * * SETNAME x"),
+            ("hello", "HELLO 3 SETNAME auth AUTH user pass", "HELLO 3 SETNAME auth * * *"),
             ("config|set", "CONFIG SET maxmemory 1 requirepass x", "CONFIG SET maxmemory 1 requirepass *"),
             ("acl|setuser", "ACL SETUSER x >y", "ACL SETUSER * *"),
             ("migrate", "MIGRATE h p k 0 1 AUTH2 u p KEYS a", "MIGRATE h p k 0 1 AUTH2 * * KEYS a"),
