@@ -135,6 +135,7 @@ impl Drop for Connection {
 #[cfg(feature = "rocksdb")]
 fn rocksdb_options(settings: &Settings) -> crate::storage::rocksdb::RocksOptions {
     use crate::config::values::Compression as Named;
+    use crate::instance::process::{processors, total_memory};
     use crate::storage::rocksdb::{Compression, RocksOptions};
     let compression = |named| match named {
         Named::None => Compression::None,
@@ -142,9 +143,9 @@ fn rocksdb_options(settings: &Settings) -> crate::storage::rocksdb::RocksOptions
         Named::Lz4Hc => Compression::Lz4hc,
         Named::Zstd => Compression::Zstd,
     };
-    let (values, blocks) = settings.cache_shares(crate::instance::process::total_memory());
+    let (values, blocks) = settings.cache_shares(total_memory());
     let jobs = match settings.rocksdb_max_background_jobs {
-        0 => std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2) as u32),
+        0 => processors().max(2) as u32,
         jobs => jobs,
     };
     RocksOptions {

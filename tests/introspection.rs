@@ -52,6 +52,19 @@ fn info_has_the_fields_that_exporters_read() {
 }
 
 #[test]
+fn info_knows_how_many_threads_serve() {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    for server_threads in [0, 1, 5] {
+        let settings = Settings { server_threads, ..Settings::default() };
+        let workers = settings.workers(processors);
+        let (_db, mut client) = connect(settings);
+        let fields = info(&mut client, "server threads");
+        assert_eq!(fields["server_threads"], workers.to_string());
+        assert_eq!(fields["io_threads_active"], u8::from(workers > 1).to_string());
+    }
+}
+
+#[test]
 fn calls_are_counted_as_they_ended() {
     let (db, mut client) = connect(Settings::default());
     for line in ["SET k v", "GET k", "GET nothing", "INCR k", "GET", "NOSUCH", "SET a 1 NX XX"] {

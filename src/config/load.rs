@@ -103,6 +103,15 @@ impl Settings {
         Ok(())
     }
 
+    /// How many threads serve clients on a machine with so many processors: the kernel and the
+    /// engine's threads want their share, and one thread serves two processors' worth of clients.
+    pub fn workers(&self, processors: usize) -> usize {
+        match self.server_threads {
+            0 => (processors / 2).clamp(1, 8),
+            threads => threads as usize,
+        }
+    }
+
     /// How `cache-size` is divided on a machine with so much memory: bytes for values, and for
     /// blocks of files.
     pub fn cache_shares(&self, machine_bytes: u64) -> (u64, u64) {

@@ -150,6 +150,14 @@ fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn threads_for_clients() {
+    let workers =
+        |server_threads, processors| Settings { server_threads, ..Settings::default() }.workers(processors);
+    assert_eq!([1, 2, 3, 8, 64].map(|processors| workers(0, processors)), [1, 1, 1, 4, 8]);
+    assert_eq!(workers(20, 2), 20);
+}
+
+#[test]
 fn files_are_included() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

@@ -96,6 +96,11 @@ pub fn total_memory() -> u64 {
     pages.saturating_mul(page_bytes())
 }
 
+/// How many processors the process may use.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Seconds of the processors' time.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CpuUse {

@@ -4,6 +4,7 @@ use super::tls::{ClientCertificates, TlsOptions};
 use crate::config::Settings;
 use crate::config::values::{AppendFsync, OutputBufferLimit, OutputBufferLimits, TlsAuthClients};
 use crate::instance::clients::{Client, ClientFlag};
+use crate::instance::process::processors;
 use crate::protocol::Limits;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,7 +38,7 @@ impl Options {
             authenticated: false,
         };
         Options {
-            workers: workers(settings.server_threads),
+            workers: settings.workers(processors()),
             disk_threads: settings.disk_threads as usize,
             sync_each_turn: settings.appendfsync == AppendFsync::Always,
             max_clients: settings.maxclients as usize,
@@ -61,18 +62,6 @@ impl Options {
         } else {
             self.output_limits.normal
         }
-    }
-}
-
-/// `server-threads`, 0 for as many as the machine is good for: the kernel and the engine's threads
-/// want their share, and one thread serves two processors' worth of clients.
-fn workers(configured: u32) -> usize {
-    match configured {
-        0 => {
-            let processors = std::thread::available_parallelism().map_or(1, usize::from);
-            (processors / 2).clamp(1, 8)
-        }
-        configured => configured as usize,
     }
 }
 

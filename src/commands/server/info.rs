@@ -11,7 +11,7 @@ use crate::commands::spec::{Arity, Categories, Flags, Group, Spec};
 use crate::error::Result;
 use crate::instance::Instance;
 use crate::instance::clients::{ClientFlag, Transport};
-use crate::instance::process::{self, CpuUse, MemoryUse};
+use crate::instance::process::{self, CpuUse, MemoryUse, processors};
 use crate::protocol::Reply;
 use bytes::Bytes;
 use std::fmt::{Display, Write};
@@ -162,7 +162,7 @@ fn server(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("executable", executable);
     let config_file = settings.config_file.as_ref().map(|path| path.display().to_string());
     out.field("config_file", config_file.unwrap_or_default());
-    out.field("io_threads_active", u8::from(settings.server_threads != 1));
+    out.field("io_threads_active", u8::from(settings.workers(processors()) > 1));
     Ok(())
 }
 
@@ -268,9 +268,7 @@ fn persistence(context: &Context, out: &mut Lines) -> Result<()> {
 
 fn threads(context: &Context, out: &mut Lines) -> Result<()> {
     let settings = context.instance.settings();
-    let processors = || std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
-    let threads = if settings.server_threads == 0 { processors() } else { settings.server_threads };
-    out.field("server_threads", threads);
+    out.field("server_threads", settings.workers(processors()));
     out.field("disk_threads", settings.disk_threads);
     Ok(())
 }
