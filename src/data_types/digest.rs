@@ -51,8 +51,8 @@ fn add_value(hasher: &mut Sha256, tx: &ReadTx, meta: &Meta) -> Result<()> {
     add(hasher, &meta.inline);
     let Some(Outside { version, .. }) = meta.outside else { return Ok(()) };
     let members = keys::members(tx.namespace(), version);
-    for space in [Space::Data, Space::Index, Space::Blob] {
-        let mut scan = tx.scan(space, &ScanRange::prefix(&members), Direction::Forward)?;
+    for space in keys::member_spaces(meta.kind) {
+        let mut scan = tx.scan(*space, &ScanRange::prefix(&members), Direction::Forward)?;
         while let Some((key, value)) = scan.next()? {
             // The version says only when the value came to be.
             add(hasher, &key[members.len()..]);

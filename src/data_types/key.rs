@@ -12,9 +12,6 @@ use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
 use crate::storage::{Direction, Scan, ScanRange, Space};
 use bytes::Bytes;
 
-/// The spaces where members of values lie.
-const MEMBER_SPACES: [Space; 3] = [Space::Data, Space::Index, Space::Blob];
-
 /// When a deadline is only to be set on a condition on the one that is there. A key that lives for
 /// ever counts as having an infinite one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -162,10 +159,10 @@ fn duplicate(tx: &WriteTx, source: &Slot, meta: Meta, target: &Slot) -> Result<(
     let from = keys::members(source.namespace(), version);
     let to = keys::members(target.namespace(), outside.version);
     let mut members = Vec::new();
-    for space in MEMBER_SPACES {
-        let mut scan = tx.scan(space, &ScanRange::prefix(&from), Direction::Forward)?;
+    for space in keys::member_spaces(meta.kind) {
+        let mut scan = tx.scan(*space, &ScanRange::prefix(&from), Direction::Forward)?;
         while let Some((key, value)) = scan.next()? {
-            members.push((space, [&to, &key[from.len()..]].concat(), Bytes::copy_from_slice(value)));
+            members.push((*space, [&to, &key[from.len()..]].concat(), Bytes::copy_from_slice(value)));
         }
     }
     Ok((Meta { outside: Some(outside), ..meta }, members))
@@ -200,8 +197,8 @@ pub fn stored_bytes(tx: &ReadTx, key: &[u8], meta: &Meta) -> Result<u64> {
     let mut bytes = bytes as u64;
     if let Some(Outside { version, .. }) = meta.outside {
         let members = ScanRange::prefix(&keys::members(tx.namespace(), version));
-        for space in MEMBER_SPACES {
-            let mut scan = tx.scan(space, &members, Direction::Forward)?;
+        for space in keys::member_spaces(meta.kind) {
+            let mut scan = tx.scan(*space, &members, Direction::Forward)?;
             while let Some((key, value)) = scan.next()? {
                 bytes += (key.len() + value.len()) as u64;
             }

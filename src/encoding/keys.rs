@@ -14,8 +14,9 @@
 //! one value of one key; it keeps the members of a value apart from those of the value that
 //! had the key before, and lets `RENAME` leave members where they are.
 
+use super::numbers::Kind;
 use super::{DecodeError, DecodeResult};
-use crate::storage::KeyBytes;
+use crate::storage::{KeyBytes, Space};
 
 /// The number of what one logical database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +73,14 @@ pub fn members(namespace: Namespace, version: u64) -> [u8; 12] {
     out[..4].copy_from_slice(&namespace.prefix());
     out[4..].copy_from_slice(&version.to_be_bytes());
     out
+}
+
+/// The spaces where the members of values of this kind may lie.
+pub fn member_spaces(kind: Kind) -> &'static [Space] {
+    match kind {
+        Kind::String => &[Space::Blob],
+        _ => &[Space::Data, Space::Index, Space::Blob],
+    }
 }
 
 /// The key of one chunk of a large string in `Space::Blob`.

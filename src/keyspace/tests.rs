@@ -144,16 +144,20 @@ impl World {
         self.keyspace.write(origin, &Keys::one(key), |tx| f(tx, key)).unwrap().value
     }
 
+    /// Puts a value with so many members: a sorted set if they are odd in number, else a string.
     fn put(&self, db: DbIndex, key: &Bytes, deadline_ms: Option<u64>, size: usize) {
         self.write(db, key, |tx, key| {
             let mut slot = tx.slot(key)?;
-            let mut meta = Meta::inline(Kind::String, Bytes::from_static(b"v"));
+            let kind = if size % 2 == 1 { Kind::SortedSet } else { Kind::String };
+            let mut meta = Meta::inline(kind, Bytes::from_static(b"v"));
             if size > 0 {
                 let outside = Outside { version: tx.new_version(), len: size as u64 };
-                meta = Meta::outside(Kind::String, outside);
-                for number in 0..size {
-                    let chunk = keys::chunk(slot.namespace(), outside.version, number as u32);
-                    tx.write(Space::Blob, &chunk, Some(Bytes::from_static(b"chunk")));
+                meta = Meta::outside(kind, outside);
+                for (number, space) in
+                    (0..size).flat_map(|n| keys::member_spaces(kind).iter().map(move |s| (n, s)))
+                {
+                    let member = keys::chunk(slot.namespace(), outside.version, number as u32);
+                    tx.write(*space, &member, Some(Bytes::from_static(b"member")));
                 }
             }
             meta.expire_at_ms = deadline_ms;
@@ -197,8 +201,10 @@ impl World {
             assert_eq!(index, deadlines, "database {db}");
             assert_eq!(self.keyspace.key_count(db).unwrap(), headers.len() as u64, "database {db}");
             assert_eq!(self.keyspace.expires_count(db).unwrap(), index.len() as u64, "database {db}");
-            for (key, _) in self.entries(Space::Blob, &prefix) {
-                assert!(versions.contains(&keys::decode_chunk(&key).unwrap().1), "stray member");
+            for space in [Space::Data, Space::Index, Space::Blob] {
+                for (key, _) in self.entries(space, &prefix) {
+                    assert!(versions.contains(&keys::decode_chunk(&key).unwrap().1), "stray in {space:?}");
+                }
             }
         }
     }

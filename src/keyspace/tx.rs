@@ -4,7 +4,7 @@ use super::event::{Change, Event};
 use super::overlay::Overlay;
 use super::{DbIndex, Keyspace};
 use crate::encoding::keys::{self, Namespace};
-use crate::encoding::meta::{Meta, Outside};
+use crate::encoding::meta::Meta;
 use crate::encoding::numbers::{Kind, system_key};
 use crate::error::{Error, Result};
 use crate::storage::{Batch, Direction, ReadTier, Scan, ScanRange, Space, StorageResult, prefix_end};
@@ -303,9 +303,9 @@ impl<'a> WriteTx<'a> {
     fn store(&mut self, slot: &mut Slot, mut meta: Meta, event: Event) {
         meta.updated_at_ms = self.view.now_ms;
         let old = slot.meta.take();
-        let outside = old.as_ref().and_then(|old| old.outside);
-        if outside.map(|outside| outside.version) != meta.outside.map(|outside| outside.version) {
-            self.delete_members(slot.namespace, outside);
+        let version = |meta: &Meta| meta.outside.map(|outside| outside.version);
+        if let Some(old) = old.as_ref().filter(|old| version(old) != version(&meta)) {
+            self.delete_members(slot.namespace, old);
         }
         self.set_deadline(slot, old.as_ref().and_then(|old| old.expire_at_ms), meta.expire_at_ms);
         self.write(Space::Meta, &keys::meta(slot.namespace, &slot.key), Some(meta.encode()));
@@ -320,7 +320,7 @@ impl<'a> WriteTx<'a> {
     /// Deletes a key and the members of its value; nothing happens if it is not there. O(1).
     pub fn delete(&mut self, slot: &mut Slot, event: Event) {
         let Some(old) = self.remove(slot) else { return };
-        self.delete_members(slot.namespace, old.outside);
+        self.delete_members(slot.namespace, &old);
         self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
     }
 
@@ -359,21 +359,18 @@ impl<'a> WriteTx<'a> {
         }
     }
 
-    fn delete_members(&mut self, namespace: Namespace, outside: Option<Outside>) {
-        let Some(outside) = outside else { return };
+    fn delete_members(&mut self, namespace: Namespace, old: &Meta) {
+        let Some(outside) = old.outside else { return };
         let from = keys::members(namespace, outside.version);
         let to = prefix_end(&from).unwrap_or_default();
-        self.delete_range(Space::Blob, &from, &to);
+        for space in keys::member_spaces(old.kind) {
+            self.view.overlay.delete_range(*space, &from, &to);
+        }
     }
 
     /// Stores or (no value) deletes one key of a space other than the headers'.
     pub fn write(&mut self, space: Space, key: &[u8], value: Option<Bytes>) {
         self.view.overlay.write(space, key, value);
-    }
-
-    /// Deletes every key of `from..to`.
-    pub fn delete_range(&mut self, space: Space, from: &[u8], to: &[u8]) {
-        self.view.overlay.delete_range(space, from, to);
     }
 
     pub(super) fn finish(self) -> (Batch, Vec<Change>) {
