@@ -7,106 +7,15 @@ use crate::clock::ManualClock;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
 use crate::storage::memory::MemoryEngine;
-use crate::storage::{Direction, EngineStat, Scan, StorageResult};
+use crate::storage::{self, Direction};
+use faulty_engine::FaultyEngine;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
+
+#[path = "../../tests/common/faulty_engine.rs"]
+mod faulty_engine;
 
 const START_MS: u64 = 1_000_000;
-
-/// An engine that outlives the keyspace over it, and can refuse to write.
-#[derive(Clone, Default)]
-struct Kept {
-    engine: Arc<MemoryEngine>,
-    full: Arc<AtomicBool>,
-}
-
-impl Kept {
-    fn check(&self) -> StorageResult<()> {
-        if self.full.load(Ordering::SeqCst) { Err(StorageError::NoSpace("test".into())) } else { Ok(()) }
-    }
-}
-
-impl Engine for Kept {
-    fn get(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
-        self.engine.get(space, key, tier)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        range: &ScanRange,
-        direction: Direction,
-        tier: ReadTier,
-    ) -> StorageResult<Box<dyn Scan + '_>> {
-        self.engine.scan(space, range, direction, tier)
-    }
-
-    fn counter(&self, key: &[u8]) -> StorageResult<i64> {
-        self.engine.counter(key)
-    }
-
-    fn commit(&self, batch: Batch) -> StorageResult<Seq> {
-        self.check().and_then(|()| self.engine.commit(batch))
-    }
-
-    fn flush(&self) -> StorageResult<Seq> {
-        self.check().and_then(|()| self.engine.flush())
-    }
-
-    fn sync(&self) -> StorageResult<Seq> {
-        self.flush()
-    }
-
-    fn reopen(&self) -> StorageResult<()> {
-        self.engine.reopen()
-    }
-
-    fn flushed_seq(&self) -> Seq {
-        self.engine.flushed_seq()
-    }
-
-    fn synced_seq(&self) -> Seq {
-        self.engine.synced_seq()
-    }
-
-    fn has_unflushed(&self) -> bool {
-        false
-    }
-
-    fn undone(&self) -> u64 {
-        self.engine.undone()
-    }
-
-    fn free_disk_bytes(&self) -> Option<u64> {
-        None
-    }
-
-    fn checkpoint(&self, directory: &Path) -> StorageResult<()> {
-        self.engine.checkpoint(directory)
-    }
-
-    fn compact_range(&self, space: Space, range: &ScanRange) -> StorageResult<()> {
-        self.engine.compact_range(space, range)
-    }
-
-    fn disk_bytes(&self) -> u64 {
-        0
-    }
-
-    fn memory_bytes(&self) -> u64 {
-        0
-    }
-
-    fn name(&self) -> &'static str {
-        "kept"
-    }
-
-    fn stats(&self) -> Vec<EngineStat> {
-        Vec::new()
-    }
-}
 
 #[derive(Default)]
 struct Log(Mutex<Vec<(DbIndex, Bytes, &'static str)>>);
@@ -119,7 +28,7 @@ impl Observer for Log {
 }
 
 struct World {
-    kept: Kept,
+    engine: FaultyEngine,
     clock: Arc<ManualClock>,
     keyspace: Keyspace,
 }
@@ -128,14 +37,14 @@ const DATABASES: u32 = 3;
 
 impl World {
     fn new() -> World {
-        let (kept, clock) = (Kept::default(), Arc::new(ManualClock::at_ms(START_MS)));
-        let keyspace = Keyspace::open(Box::new(kept.clone()), clock.clone(), DATABASES).unwrap();
-        World { kept, clock, keyspace }
+        let (engine, clock) = (FaultyEngine::default(), Arc::new(ManualClock::at_ms(START_MS)));
+        let keyspace = Keyspace::open(Box::new(engine.clone()), clock.clone(), DATABASES).unwrap();
+        World { engine, clock, keyspace }
     }
 
     fn reopen(self) -> World {
         drop(self.keyspace);
-        let keyspace = Keyspace::open(Box::new(self.kept.clone()), self.clock.clone(), DATABASES).unwrap();
+        let keyspace = Keyspace::open(Box::new(self.engine.clone()), self.clock.clone(), DATABASES).unwrap();
         World { keyspace, ..self }
     }
 
@@ -173,7 +82,7 @@ impl World {
 
     fn entries(&self, space: Space, prefix: &[u8]) -> Vec<(Vec<u8>, Bytes)> {
         let range = ScanRange::prefix(prefix);
-        let mut scan = self.kept.scan(space, &range, Direction::Forward, ReadTier::Disk).unwrap();
+        let mut scan = self.engine.scan(space, &range, Direction::Forward, ReadTier::Disk).unwrap();
         let mut all = Vec::new();
         while let Some((key, value)) = scan.next().unwrap() {
             all.push((key.to_vec(), Bytes::copy_from_slice(value)));
@@ -232,9 +141,9 @@ fn a_dead_key_can_be_looked_at_when_nothing_can_be_written() {
     let world = World::new();
     world.put(0, &key("a"), Some(START_MS + 10), 0);
     world.clock.advance_ms(10);
-    world.kept.full.store(true, Ordering::SeqCst);
+    world.engine.faults.refuse_commits.store(true, Ordering::SeqCst);
     assert!(!world.exists(0, b"a"));
-    world.kept.full.store(false, Ordering::SeqCst);
+    world.engine.faults.refuse_commits.store(false, Ordering::SeqCst);
     assert_eq!(world.keyspace.expire_due(10).unwrap(), 1);
     world.check();
 }
@@ -331,9 +240,9 @@ fn a_walk_that_fails_is_walked_again() {
     let world = World::new();
     world.put(0, &key("a"), Some(START_MS + 10), 0);
     world.clock.advance_ms(10);
-    world.kept.full.store(true, Ordering::SeqCst);
+    world.engine.faults.refuse_commits.store(true, Ordering::SeqCst);
     assert!(world.keyspace.expire_due(10).is_err());
-    world.kept.full.store(false, Ordering::SeqCst);
+    world.engine.faults.refuse_commits.store(false, Ordering::SeqCst);
     assert_eq!(world.keyspace.expire_due(10).unwrap(), 1);
     world.check();
 }

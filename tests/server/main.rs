@@ -2,8 +2,12 @@
 
 mod control;
 mod engine;
+#[path = "../common/faulty_engine.rs"]
+mod faulty_engine;
 mod limits;
 mod listeners;
 mod pipeline;
 mod support;
 mod tls;
+
+use diskdb::storage; // for `faulty_engine`

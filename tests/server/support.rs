@@ -1,6 +1,6 @@
 //! A server and a client that speaks bytes.
 
-use super::engine::{Faults, FaultyEngine};
+use super::faulty_engine::{Faults, FaultyEngine};
 use diskdb::api::Db;
 use diskdb::config::Settings;
 use diskdb::server::{Ports, Server};
@@ -31,8 +31,8 @@ pub fn start(settings: Settings) -> Server {
 
 /// A server whose engine does as the test says.
 pub fn start_faulty(settings: Settings) -> (Server, Arc<Faults>) {
-    let faults = Arc::new(Faults::default());
-    let engine = FaultyEngine::new(faults.clone());
+    let engine = FaultyEngine::default();
+    let faults = engine.faults.clone();
     let db = Db::over(Box::new(engine), settings).unwrap();
     faults.armed.store(true, std::sync::atomic::Ordering::SeqCst);
     (Server::start_on(&db, Ports { tcp: Some(0), ..Ports::default() }).unwrap(), faults)

@@ -1,0 +1,201 @@
+//! An engine in memory with faults on demand: for the tests of the server, and (by its path, with
+//! `storage` in scope) for those of the keyspace.
+
+#![allow(dead_code)] // each of them uses a part
+
+use super::storage::memory::MemoryEngine;
+use super::storage::*;
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+/// What the engine is to do wrong, and what it has seen.
+#[derive(Default)]
+pub struct Faults {
+    /// No flush goes wrong before.
+    pub armed: AtomicBool,
+    pub refuse_commits: AtomicBool,
+    pub flushes: AtomicUsize,
+    pub syncs: AtomicUsize,
+    pub fail_flushes: AtomicBool,
+    pub panic_in_flush: AtomicBool,
+    /// So many flushes fail.
+    pub fail_next: AtomicUsize,
+    hold_flushes: Mutex<bool>,
+    released: Condvar,
+    pub committed: AtomicU64,
+    flushed: AtomicU64,
+    pub synced: AtomicU64,
+    undone: AtomicU64,
+    /// Keys with this in them are read from the "disk", which takes a while.
+    pub cold: AtomicBool,
+    /// Reading a cold key makes it warm.
+    pub has_cache: AtomicBool,
+    warm: Mutex<HashSet<Vec<u8>>>,
+    pub disk_reads: AtomicUsize,
+}
+
+impl Faults {
+    pub fn hold_flushes(&self) {
+        *self.hold_flushes.lock() = true;
+    }
+
+    pub fn release_flushes(&self) {
+        *self.hold_flushes.lock() = false;
+        self.released.notify_all();
+    }
+}
+
+/// The engine. Clones are the same one: it outlives what is open over it.
+#[derive(Clone, Default)]
+pub struct FaultyEngine {
+    memory: Arc<MemoryEngine>,
+    pub faults: Arc<Faults>,
+}
+
+const COLD: &[u8] = b"cold";
+const PANIC: &[u8] = b"panic";
+
+fn full() -> StorageError {
+    StorageError::NoSpace("the disk is full".into())
+}
+
+impl FaultyEngine {
+    fn check_tier(&self, key: &[u8], tier: ReadTier) -> StorageResult<()> {
+        let contains = |part: &[u8]| key.windows(part.len()).any(|window| window == part);
+        if contains(PANIC) {
+            panic!("the key said so");
+        }
+        if !self.faults.cold.load(SeqCst) || !contains(COLD) {
+            return Ok(());
+        }
+        let has_cache = self.faults.has_cache.load(SeqCst);
+        if has_cache && self.faults.warm.lock().contains(key) {
+            return Ok(());
+        }
+        if tier == ReadTier::Memory {
+            return Err(StorageError::NeedsDisk);
+        }
+        self.faults.disk_reads.fetch_add(1, SeqCst);
+        std::thread::sleep(Duration::from_millis(100));
+        if has_cache {
+            self.faults.warm.lock().insert(key.to_vec());
+        }
+        Ok(())
+    }
+}
+
+impl Engine for FaultyEngine {
+    fn get(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
+        self.check_tier(key, tier)?;
+        self.memory.get(space, key, tier)
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        range: &ScanRange,
+        direction: Direction,
+        tier: ReadTier,
+    ) -> StorageResult<Box<dyn Scan + '_>> {
+        self.memory.scan(space, range, direction, tier)
+    }
+
+    fn counter(&self, key: &[u8]) -> StorageResult<i64> {
+        self.memory.counter(key)
+    }
+
+    fn commit(&self, batch: Batch) -> StorageResult<Seq> {
+        if self.faults.refuse_commits.load(SeqCst) {
+            return Err(full());
+        }
+        let seq = self.memory.commit(batch)?;
+        self.faults.committed.fetch_max(seq, SeqCst);
+        Ok(seq)
+    }
+
+    fn flush(&self) -> StorageResult<Seq> {
+        let seq = self.faults.committed.load(SeqCst);
+        if !self.faults.armed.load(SeqCst) {
+            self.faults.flushed.store(seq, SeqCst);
+            return Ok(seq);
+        }
+        let mut hold = self.faults.hold_flushes.lock();
+        while *hold {
+            self.faults.released.wait(&mut hold);
+        }
+        drop(hold);
+        if self.faults.panic_in_flush.load(SeqCst) {
+            panic!("the test said so");
+        }
+        let take = |left: usize| left.checked_sub(1);
+        let next = self.faults.fail_next.fetch_update(SeqCst, SeqCst, take).is_ok();
+        if next || self.faults.fail_flushes.load(SeqCst) {
+            self.faults.committed.store(self.faults.flushed.load(SeqCst), SeqCst);
+            self.faults.undone.fetch_add(1, SeqCst);
+            return Err(full());
+        }
+        self.faults.flushes.fetch_add(1, SeqCst);
+        self.faults.flushed.fetch_max(seq, SeqCst);
+        Ok(seq)
+    }
+
+    fn sync(&self) -> StorageResult<Seq> {
+        let seq = self.flush()?;
+        self.faults.syncs.fetch_add(1, SeqCst);
+        self.faults.synced.fetch_max(seq, SeqCst);
+        Ok(seq)
+    }
+
+    fn reopen(&self) -> StorageResult<()> {
+        self.memory.reopen()
+    }
+
+    fn flushed_seq(&self) -> Seq {
+        self.faults.flushed.load(SeqCst)
+    }
+
+    fn synced_seq(&self) -> Seq {
+        self.faults.synced.load(SeqCst)
+    }
+
+    fn has_unflushed(&self) -> bool {
+        self.faults.committed.load(SeqCst) > self.faults.flushed.load(SeqCst)
+    }
+
+    fn undone(&self) -> u64 {
+        self.faults.undone.load(SeqCst)
+    }
+
+    fn free_disk_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn checkpoint(&self, directory: &Path) -> StorageResult<()> {
+        self.memory.checkpoint(directory)
+    }
+
+    fn compact_range(&self, space: Space, range: &ScanRange) -> StorageResult<()> {
+        self.memory.compact_range(space, range)
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        0
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn stats(&self) -> Vec<EngineStat> {
+        Vec::new()
+    }
+}
