@@ -1,8 +1,8 @@
 //! DiskDB: a multi-type, Redis-compatible, persistent database.
 //!
 //! The direction of use is `main → server → api → commands → {data_types, session, instance} →
-//! keyspace → encoding → storage → {error, clock}`; `config` and `protocol` are leaves. The test
-//! `tests/layering.rs` holds the code to it. `docs/architecture.md` tells the story.
+//! keyspace → encoding → storage → {error, clock}`; `config` and `protocol` know `words` alone. The
+//! test `tests/layering.rs` holds the code to it. `docs/architecture.md` tells the story.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used))]
 
@@ -22,6 +22,7 @@ pub mod protocol;
 pub mod server;
 pub mod session;
 pub mod storage;
+pub mod words;
 
 /// The version of DiskDB.
 pub const DISKDB_VERSION: &str = env!("CARGO_PKG_VERSION");

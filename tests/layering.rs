@@ -45,8 +45,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("storage", &["error", "clock"]),
     ("error", &[]),
     ("clock", &[]),
-    ("config", &[]),
-    ("protocol", &[]),
+    ("config", &["words"]),
+    ("protocol", &["words"]),
+    ("words", &[]),
 ];
 
 /// Where sockets and what drives them may be named. `system` speaks to systemd.

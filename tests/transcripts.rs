@@ -29,6 +29,7 @@ use diskdb::config::Settings;
 use diskdb::config::values::EngineKind;
 use diskdb::protocol::Reply;
 use diskdb::session::Dialect;
+use diskdb::words;
 use regex::bytes::RegexBuilder;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -76,6 +77,11 @@ struct Exchange {
     since: Option<String>,
 }
 
+/// The words of a line, as redis-cli reads them.
+fn split(line: &str) -> Option<Vec<Bytes>> {
+    words::split(&Bytes::copy_from_slice(line.as_bytes())).map(|words| words.into_vec())
+}
+
 fn parse(text: &str) -> Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     let mut open: Option<Exchange> = None;
@@ -111,7 +117,7 @@ fn parse(text: &str) -> Result<Vec<Step>, String> {
             open = Some(Exchange {
                 line: index + 1,
                 command: command.to_owned(),
-                words: cli::split(command).map_err(|what| at(&what))?,
+                words: split(command).ok_or_else(|| at("unbalanced quotes"))?,
                 client: client.to_owned(),
                 dialect,
                 expected: Vec::new(),
@@ -300,7 +306,7 @@ fn the_runner_finds_fault() {
 
 #[test]
 fn words_and_replies_are_those_of_redis_cli() {
-    let words = cli::split(r#"SET "a\x00\n" 'b\' c'  "" d"e"f"#).unwrap();
+    let words = split(r#"SET "a\x00\n" 'b\' c'  "" d"ef""#).unwrap();
     assert_eq!(words, [&b"SET"[..], b"a\0\n", b"b' c", b"", b"def"].map(Bytes::from_static));
     let nested = Reply::Array(vec![
         Reply::Map(vec![(Reply::text("k"), Reply::Integer(1)), (Reply::text("l"), Reply::Array(vec![]))]),

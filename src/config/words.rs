@@ -1,91 +1,12 @@
 //! The words of a line of a conf file: blanks between them, quotes around those that have blanks.
 
+use bytes::Bytes;
 use std::fmt::Write as _;
 
-/// Splits a line into words. Double quotes take `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` and a
-/// backslash before any other character; single quotes take `\'` only. `None` when quotes are not
-/// balanced, when a closing quote is not followed by a blank, or when the words are not UTF-8.
+/// Splits a line into words, see [`crate::words::split`]. None also when the words are not UTF-8.
 pub fn split(line: &str) -> Option<Vec<String>> {
-    let mut rest = line.as_bytes();
-    let mut words = Vec::new();
-    loop {
-        rest = rest.trim_ascii_start();
-        if rest.is_empty() {
-            return Some(words);
-        }
-        let mut word = Vec::new();
-        while let [first, after @ ..] = rest
-            && !first.is_ascii_whitespace()
-        {
-            rest = match first {
-                b'"' => double_quoted(after, &mut word)?,
-                b'\'' => single_quoted(after, &mut word)?,
-                _ => {
-                    word.push(*first);
-                    after
-                }
-            };
-        }
-        words.push(String::from_utf8(word).ok()?);
-    }
-}
-
-/// What follows a closing quote: a blank or the end.
-fn after_quote(rest: &[u8]) -> Option<&[u8]> {
-    rest.first().is_none_or(u8::is_ascii_whitespace).then_some(rest)
-}
-
-fn double_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
-    loop {
-        rest = match rest {
-            [b'"', after @ ..] => return after_quote(after),
-            [b'\\', b'x', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                word.push(hex(*high) * 16 + hex(*low));
-                after
-            }
-            [b'\\', escaped, after @ ..] => {
-                word.push(match escaped {
-                    b'n' => b'\n',
-                    b'r' => b'\r',
-                    b't' => b'\t',
-                    b'b' => 8,
-                    b'a' => 7,
-                    other => *other,
-                });
-                after
-            }
-            [byte, after @ ..] => {
-                word.push(*byte);
-                after
-            }
-            [] => return None,
-        };
-    }
-}
-
-fn single_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
-    loop {
-        rest = match rest {
-            [b'\'', after @ ..] => return after_quote(after),
-            [b'\\', b'\'', after @ ..] => {
-                word.push(b'\'');
-                after
-            }
-            [byte, after @ ..] => {
-                word.push(*byte);
-                after
-            }
-            [] => return None,
-        };
-    }
-}
-
-fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit.to_ascii_uppercase() - b'A' + 10,
-    }
+    let words = crate::words::split(&Bytes::copy_from_slice(line.as_bytes()))?;
+    words.into_iter().map(|word| String::from_utf8(word.into()).ok()).collect()
 }
 
 /// The word in double quotes, with escapes where needed.

@@ -1,6 +1,5 @@
 //! Bytes ⇄ values of the protocols; no sockets, no knowledge of commands.
 
-pub mod inline;
 pub mod number;
 pub mod parse;
 pub mod reply;

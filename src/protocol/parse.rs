@@ -4,8 +4,8 @@
 //! is in a request that is not complete yet. A complete one is split off the buffer, and its words
 //! are slices of that.
 
-use super::inline;
 use super::request::{Limits, ProtocolError, Request, Words};
+use crate::words;
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 use smallvec::SmallVec;
@@ -161,7 +161,7 @@ impl RequestParser {
         };
         let mut line = buffer.split_to(end + 1).freeze();
         line.truncate(if end > 0 && line[end - 1] == b'\r' { end - 1 } else { end });
-        let words = inline::split(&line).ok_or(ProtocolError::UnbalancedQuotes)?;
+        let words = words::split(&line).ok_or(ProtocolError::UnbalancedQuotes)?;
         self.position = end + 1;
         if words.is_empty() {
             self.restart();

@@ -1,80 +1,9 @@
-//! The words of a line as redis-cli reads them, and replies as it prints them on a terminal.
+//! Replies as redis-cli prints them on a terminal.
 
 use super::resp::read_reply;
-use bytes::Bytes;
 use diskdb::protocol::Reply;
 use diskdb::protocol::write::ReplyBuffer;
 use diskdb::session::Dialect;
-
-/// The words of a line: `plain`, `"with \x00 \n escapes"`, `'as it stands, but for \''`.
-pub fn split(line: &str) -> Result<Vec<Bytes>, String> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_ascii().as_bytes();
-    while !rest.is_empty() {
-        let mut word = Vec::new();
-        while let Some((&byte, tail)) = rest.split_first() {
-            match byte {
-                b' ' | b'\t' => break,
-                b'"' => rest = double_quoted(tail, &mut word)?,
-                b'\'' => rest = single_quoted(tail, &mut word)?,
-                byte => {
-                    word.push(byte);
-                    rest = tail;
-                }
-            }
-        }
-        words.push(Bytes::from(word));
-        rest = rest.trim_ascii_start();
-    }
-    Ok(words)
-}
-
-fn double_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], String> {
-    loop {
-        match rest {
-            [b'\\', b'x', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                let digits = [*high, *low];
-                let digits = std::str::from_utf8(&digits).map_err(|error| error.to_string())?;
-                word.push(u8::from_str_radix(digits, 16).map_err(|error| error.to_string())?);
-                rest = tail;
-            }
-            [b'\\', escaped, tail @ ..] => {
-                word.push(match escaped {
-                    b'n' => b'\n',
-                    b'r' => b'\r',
-                    b't' => b'\t',
-                    b'b' => 8,
-                    b'a' => 7,
-                    other => *other,
-                });
-                rest = tail;
-            }
-            [b'"', tail @ ..] => return Ok(tail),
-            [byte, tail @ ..] => {
-                word.push(*byte);
-                rest = tail;
-            }
-            [] => return Err("unbalanced quotes".into()),
-        }
-    }
-}
-
-fn single_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], String> {
-    loop {
-        match rest {
-            [b'\\', b'\'', tail @ ..] => {
-                word.push(b'\'');
-                rest = tail;
-            }
-            [b'\'', tail @ ..] => return Ok(tail),
-            [byte, tail @ ..] => {
-                word.push(*byte);
-                rest = tail;
-            }
-            [] => return Err("unbalanced quotes".into()),
-        }
-    }
-}
 
 /// A reply of ours as redis-cli prints it, after it went over the wire in a dialect.
 ///

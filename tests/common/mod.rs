@@ -1,5 +1,5 @@
-//! What several integration tests need: words as redis-cli reads them, replies as it prints them,
-//! and a small client for a real server.
+//! What several integration tests need: replies as redis-cli prints them, and a small client for a
+//! real server.
 
 #![allow(dead_code)] // each test uses a part
 

@@ -1,11 +1,11 @@
-//! Words on a line, with quotes as in `redis-cli` and `diskdb.conf`.
+//! Words on a line, with quotes: inline requests, `diskdb.conf`, and what `redis-cli` reads.
 //!
 //! Blanks part words. `"..."` takes `\n \r \t \b \a`, `\xHH`, and `\` before any other byte for that
 //! byte; `'...'` takes `\'` only. A closing quote ends the word: a blank or the end of the line must
 //! follow. A quote may open in the middle of a word.
 
-use super::request::Words;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 /// What C calls white space.
 fn is_space(byte: u8) -> bool {
@@ -14,8 +14,8 @@ fn is_space(byte: u8) -> bool {
 
 /// Parts a line into words; none if a quote is not closed or something sticks to its end. Words
 /// without quotes are slices of `line`.
-pub fn split(line: &Bytes) -> Option<Words> {
-    let mut words = Words::new();
+pub fn split(line: &Bytes) -> Option<SmallVec<[Bytes; 4]>> {
+    let mut words = SmallVec::new();
     let mut at = 0;
     loop {
         at += line[at..].iter().take_while(|byte| is_space(**byte)).count();
@@ -86,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn words(line: &'static str) -> Option<Vec<Bytes>> {
-        split(&Bytes::from_static(line.as_bytes())).map(Words::into_vec)
+        split(&Bytes::from_static(line.as_bytes())).map(SmallVec::into_vec)
     }
 
     #[test]
