@@ -11,17 +11,23 @@ pub struct Args<'a> {
     next: usize,
     /// As Redis' messages name it: lower case, `container|subcommand`.
     command: &'a str,
+    max_string_bytes: u64,
 }
 
 impl<'a> Args<'a> {
-    /// The words from `first` on.
-    pub fn new(words: &'a [Bytes], first: usize, command: &'a str) -> Args<'a> {
-        Args { words, next: first, command }
+    /// The words from `first` on. No string may become longer than `max_string_bytes`.
+    pub fn new(words: &'a [Bytes], first: usize, command: &'a str, max_string_bytes: u64) -> Args<'a> {
+        Args { words, next: first, command, max_string_bytes }
     }
 
     /// The command's name as Redis' messages write it.
     pub fn command(&self) -> &'a str {
         self.command
+    }
+
+    /// How long a string may become (`proto-max-bulk-len`), in bytes.
+    pub fn max_string_bytes(&self) -> u64 {
+        self.max_string_bytes
     }
 
     /// Redis' complaint about a subcommand whose words make no sense, as the client wrote its name.

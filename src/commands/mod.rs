@@ -261,8 +261,9 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
         return Err(error);
     }
     check_pause(context, found.entry.spec.flags)?;
+    let mut args = Args::new(words, name_words, &found.name, instance.keyspace.max_string_bytes());
     let stopwatch = Stopwatch::start();
-    let result = (found.entry.run)(context, &mut Args::new(words, name_words, &found.name));
+    let result = (found.entry.run)(context, &mut args);
     observe::called(context, found, words, stopwatch, &result);
     if !matches!(result, Err(Error::NeedsDisk)) {
         context.session.client.count_command();

@@ -71,6 +71,9 @@ pub mod flag {
 /// Bytes per chunk of a large string. A string up to this long lies in its header.
 pub const CHUNK_BYTES: usize = 16 * 1024;
 
+/// Bytes of the longest string: chunks are numbered by 32 bits.
+pub const MAX_STRING_BYTES: u64 = CHUNK_BYTES as u64 * u32::MAX as u64;
+
 /// Keys of the database's records about itself, in `Space::System`.
 pub mod system_key {
     /// The format version: 4 bytes, big-endian.

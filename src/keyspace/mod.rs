@@ -12,7 +12,7 @@ pub mod tx;
 use crate::clock::Clock;
 use crate::encoding::databases::Databases;
 use crate::encoding::keys::{self, Namespace};
-use crate::encoding::numbers::{FORMAT_VERSION, system_key};
+use crate::encoding::numbers::{FORMAT_VERSION, MAX_STRING_BYTES, system_key};
 use crate::error::{Error, Result};
 use crate::storage::{Batch, Engine, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end};
 use bytes::Bytes;
@@ -136,9 +136,10 @@ impl Keyspace {
         self.max_string_bytes.load(Ordering::Relaxed)
     }
 
-    /// Sets [`Keyspace::max_string_bytes`] for what is written from here on.
+    /// Sets [`Keyspace::max_string_bytes`] for what is written from here on; no more than the format
+    /// allows.
     pub fn set_max_string_bytes(&self, bytes: u64) {
-        self.max_string_bytes.store(bytes, Ordering::Relaxed);
+        self.max_string_bytes.store(bytes.min(MAX_STRING_BYTES), Ordering::Relaxed);
     }
 
     /// Whether a payload of `RESTORE` must have the right checksum.

@@ -228,7 +228,7 @@ impl Command for GetBit {
     type Output = bool;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(GetBit { key: args.bytes()?, offset: parse_bit_offset(&args.bytes()?)? })
+        Ok(GetBit { key: args.bytes()?, offset: parse_bit_offset(args)? })
     }
 }
 
@@ -262,7 +262,7 @@ impl Command for SetBit {
 
     fn parse(args: &mut Args) -> Result<Self> {
         const BAD_BIT: Error = Error::text("ERR bit is not an integer or out of range");
-        let (key, offset) = (args.bytes()?, parse_bit_offset(&args.bytes()?)?);
+        let (key, offset) = (args.bytes()?, parse_bit_offset(args)?);
         let bit = match args.integer() {
             Ok(0) => false,
             Ok(1) => true,

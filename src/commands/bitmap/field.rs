@@ -32,7 +32,7 @@ fn parse_field(args: &mut Args) -> Result<Field> {
         [b'#', number @ ..] => text::parse_i64(number).and_then(|number| number.checked_mul(bits)),
         number => text::parse_i64(number),
     };
-    Ok(Field { signed, bits: bits as u32, offset: bit_offset(offset)? })
+    Ok(Field { signed, bits: bits as u32, offset: bit_offset(args, offset)? })
 }
 
 fn parse_overflow(args: &mut Args) -> Result<Overflow> {

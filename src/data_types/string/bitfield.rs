@@ -112,9 +112,6 @@ pub fn run(tx: &mut WriteTx, slot: &mut Slot, operations: &[Operation]) -> Resul
     let written = operations.iter().filter(|(_, action)| *action != Action::Get);
     let min_len = written.map(|(field, _)| field.end_byte()).max().unwrap_or(0);
     let grows = meta.map_or(0, super::len) < min_len;
-    if grows {
-        super::check_len(tx, Some(min_len))?;
-    }
     let mut edits = Edits::new();
     let mut changed = false;
     let mut answers = Vec::with_capacity(operations.len());

@@ -30,9 +30,6 @@ pub fn set(tx: &mut WriteTx, slot: &mut Slot, offset: u64, on: bool) -> Result<b
     let grows = meta.is_none_or(|meta| super::len(meta) <= offset / 8);
     let [byte] = parts::read_few(tx, meta, offset / 8)?;
     let was_on = byte & mask(offset) != 0;
-    if grows {
-        super::check_len(tx, Some(offset / 8 + 1))?;
-    }
     if grows || was_on != on {
         let byte = if on { byte | mask(offset) } else { byte & !mask(offset) };
         parts::write(tx, slot, offset / 8, &[byte], Event::SETBIT)?;

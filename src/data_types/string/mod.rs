@@ -120,7 +120,7 @@ pub fn equals(tx: &ReadTx, meta: &Meta, other: &[u8]) -> Result<bool> {
 ///
 /// # Errors
 /// When it may not.
-pub fn check_len(tx: &ReadTx, len: Option<u64>) -> Result<()> {
+fn check_len(tx: &ReadTx, len: Option<u64>) -> Result<()> {
     match len {
         Some(len) if len <= tx.keyspace().max_string_bytes() => Ok(()),
         _ => Err(Error::StringTooLong),
