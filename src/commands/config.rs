@@ -1,8 +1,9 @@
 //! `CONFIG`: the settings of the running server.
 
 use super::args::Args;
+use super::help::help_command;
 use super::spec::{Arity, Flags, Group, Spec};
-use super::{Command, Context, Entry, SessionCommand, help};
+use super::{Command, Context, Entry, SessionCommand};
 use crate::config::values::ProtectedAction;
 use crate::config::{DIRECTIVES, Directive, Flag, Settings, directive, rewrite};
 use crate::encoding::glob::{self, Case};
@@ -220,33 +221,18 @@ impl SessionCommand for ConfigResetStat {
     }
 }
 
-pub struct ConfigHelp;
-
-impl Command for ConfigHelp {
-    const SPEC: Spec = Spec::new("CONFIG|HELP", Group::Server, Arity::Exactly(2))
-        .flags(Flags::LOADING.and(Flags::STALE))
-        .doc("5.0.0", "O(1)", "Returns helpful text about the different subcommands.");
-    type Output = Reply;
-
-    fn parse(_: &mut Args) -> Result<Self> {
-        Ok(ConfigHelp)
-    }
-}
-
-impl SessionCommand for ConfigHelp {
-    fn run(self, _: &mut Context<'_>) -> Result<Reply> {
-        Ok(help::reply(
-            "CONFIG",
-            &[
-                "GET <pattern>",
-                "    Return parameters matching the glob-like <pattern> and their values.",
-                "SET <directive> <value>",
-                "    Set the configuration <directive> to <value>.",
-                "RESETSTAT",
-                "    Reset statistics reported by the INFO command.",
-                "REWRITE",
-                "    Rewrite the configuration file.",
-            ],
-        ))
-    }
-}
+help_command!(
+    ConfigHelp,
+    Spec::new("CONFIG|HELP", Group::Server, Arity::Exactly(2)),
+    "5.0.0",
+    &[
+        "GET <pattern>",
+        "    Return parameters matching the glob-like <pattern> and their values.",
+        "SET <directive> <value>",
+        "    Set the configuration <directive> to <value>.",
+        "RESETSTAT",
+        "    Reset statistics reported by the INFO command.",
+        "REWRITE",
+        "    Rewrite the configuration file.",
+    ]
+);

@@ -1,9 +1,10 @@
 //! `COMMAND` and its subcommands: what the server tells of its own commands.
 
 use super::args::Args;
+use super::help::help_command;
 use super::spec::{Arity, Begin, Categories, Find, Flags, Group, KeyFlags, KeySpec, Spec};
 use super::syntax::{self, Argument, Kind, Repeated};
-use super::{Command, Context, Entry, Found, SessionCommand, find, help, keys};
+use super::{Command, Context, Entry, Found, SessionCommand, find, keys};
 use crate::encoding::glob::{self, Case};
 use crate::error::{Error, Result};
 use crate::protocol::Reply;
@@ -398,45 +399,28 @@ impl SessionCommand for CommandGetKeysAndFlags {
     }
 }
 
-pub struct CommandHelp;
-
-impl Command for CommandHelp {
-    const SPEC: Spec = spec("COMMAND|HELP", Arity::Exactly(2)).doc(
-        "5.0.0",
-        "O(1)",
-        "Returns helpful text about the subcommands.",
-    );
-    type Output = Reply;
-
-    fn parse(_: &mut Args) -> Result<Self> {
-        Ok(CommandHelp)
-    }
-}
-
-impl SessionCommand for CommandHelp {
-    fn run(self, _: &mut Context<'_>) -> Result<Reply> {
-        Ok(help::reply(
-            "COMMAND",
-            &[
-                "(no subcommand)",
-                "    Return details about all Redis commands.",
-                "COUNT",
-                "    Return the total number of commands in this Redis server.",
-                "LIST",
-                "    Return a list of all commands in this Redis server.",
-                "INFO [<command-name> ...]",
-                "    Return details about multiple Redis commands.",
-                "    If no command names are given, documentation details for all",
-                "    commands are returned.",
-                "DOCS [<command-name> ...]",
-                "    Return documentation details about multiple Redis commands.",
-                "    If no command names are given, documentation details for all",
-                "    commands are returned.",
-                "GETKEYS <full-command>",
-                "    Return the keys from a full Redis command.",
-                "GETKEYSANDFLAGS <full-command>",
-                "    Return the keys and the access flags from a full Redis command.",
-            ],
-        ))
-    }
-}
+help_command!(
+    CommandHelp,
+    spec("COMMAND|HELP", Arity::Exactly(2)),
+    "5.0.0",
+    &[
+        "(no subcommand)",
+        "    Return details about all Redis commands.",
+        "COUNT",
+        "    Return the total number of commands in this Redis server.",
+        "LIST",
+        "    Return a list of all commands in this Redis server.",
+        "INFO [<command-name> ...]",
+        "    Return details about multiple Redis commands.",
+        "    If no command names are given, documentation details for all",
+        "    commands are returned.",
+        "DOCS [<command-name> ...]",
+        "    Return documentation details about multiple Redis commands.",
+        "    If no command names are given, documentation details for all",
+        "    commands are returned.",
+        "GETKEYS <full-command>",
+        "    Return the keys from a full Redis command.",
+        "GETKEYSANDFLAGS <full-command>",
+        "    Return the keys and the access flags from a full Redis command.",
+    ]
+);

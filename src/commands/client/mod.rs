@@ -5,13 +5,12 @@ mod identity;
 mod kill;
 mod list;
 
+use super::Entry;
 use super::args::Args;
-use super::help;
+use super::help::help_command;
 use super::spec::{Arity, Categories, Flags, Group, Spec};
-use super::{Command, Context, Entry, SessionCommand};
 use crate::error::{Error, Result};
 use crate::instance::clients::{Client, ClientFlag};
-use crate::protocol::Reply;
 
 pub static COMMANDS: &[Entry] = &[Entry::container(
     Spec::new("CLIENT", Group::Connection, Arity::AtLeast(2)).without(Categories::CONNECTION).doc(
@@ -100,73 +99,58 @@ fn on_off(args: &mut Args) -> Result<bool> {
     }
 }
 
-pub struct Help;
-
-impl Command for Help {
-    const SPEC: Spec = Spec::new("CLIENT|HELP", Group::Connection, Arity::Exactly(2))
-        .flags(Flags::LOADING.and(Flags::STALE))
-        .doc("5.0.0", "O(1)", "Returns helpful text about the different subcommands.");
-    type Output = Reply;
-
-    fn parse(_: &mut Args) -> Result<Self> {
-        Ok(Help)
-    }
-}
-
-impl SessionCommand for Help {
-    fn run(self, _: &mut Context<'_>) -> Result<Reply> {
-        Ok(help::reply(
-            "CLIENT",
-            &[
-                "GETNAME",
-                "    Return the name of the current connection.",
-                "ID",
-                "    Return the ID of the current connection.",
-                "INFO",
-                "    Return information about the current client connection.",
-                "KILL <ip:port>",
-                "    Kill connection made from <ip:port>.",
-                "KILL <option> <value> [<option> <value> [...]]",
-                "    Kill connections. Options are:",
-                "    * ADDR (<ip:port>|<unixsocket>:0)",
-                "      Kill connections made from the specified address",
-                "    * LADDR (<ip:port>|<unixsocket>:0)",
-                "      Kill connections made to specified local address",
-                "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-                "      Kill connections by type.",
-                "    * USER <username>",
-                "      Kill connections authenticated by <username>.",
-                "    * SKIPME (YES|NO)",
-                "      Skip killing current connection (default: yes).",
-                "    * ID <client-id>",
-                "      Kill connections by client id.",
-                "    * MAXAGE <maxage>",
-                "      Kill connections older than the specified age.",
-                "LIST [options ...]",
-                "    Return information about client connections. Options:",
-                "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-                "      Return clients of specified type.",
-                "    * ID <client-id> [<client-id> [...]]",
-                "      Return clients of specified ids.",
-                "UNPAUSE",
-                "    Stop the current client pause, resuming traffic.",
-                "PAUSE <timeout> [WRITE|ALL]",
-                "    Suspend all, or just write, clients for <timeout> milliseconds.",
-                "REPLY (ON|OFF|SKIP)",
-                "    Control the replies sent to the current connection.",
-                "SETINFO <option> <value>",
-                "    Set client meta attr. Options are:",
-                "    * LIB-NAME: the client lib name.",
-                "    * LIB-VER: the client lib version.",
-                "SETNAME <name>",
-                "    Assign the name <name> to the current connection.",
-                "UNBLOCK <clientid> [TIMEOUT|ERROR]",
-                "    Unblock the specified blocked client.",
-                "NO-EVICT (ON|OFF)",
-                "    Protect current client connection from eviction.",
-                "NO-TOUCH (ON|OFF)",
-                "    Will not touch LRU/LFU stats when this mode is on.",
-            ],
-        ))
-    }
-}
+help_command!(
+    Help,
+    Spec::new("CLIENT|HELP", Group::Connection, Arity::Exactly(2)),
+    "5.0.0",
+    &[
+        "GETNAME",
+        "    Return the name of the current connection.",
+        "ID",
+        "    Return the ID of the current connection.",
+        "INFO",
+        "    Return information about the current client connection.",
+        "KILL <ip:port>",
+        "    Kill connection made from <ip:port>.",
+        "KILL <option> <value> [<option> <value> [...]]",
+        "    Kill connections. Options are:",
+        "    * ADDR (<ip:port>|<unixsocket>:0)",
+        "      Kill connections made from the specified address",
+        "    * LADDR (<ip:port>|<unixsocket>:0)",
+        "      Kill connections made to specified local address",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "      Kill connections by type.",
+        "    * USER <username>",
+        "      Kill connections authenticated by <username>.",
+        "    * SKIPME (YES|NO)",
+        "      Skip killing current connection (default: yes).",
+        "    * ID <client-id>",
+        "      Kill connections by client id.",
+        "    * MAXAGE <maxage>",
+        "      Kill connections older than the specified age.",
+        "LIST [options ...]",
+        "    Return information about client connections. Options:",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "      Return clients of specified type.",
+        "    * ID <client-id> [<client-id> [...]]",
+        "      Return clients of specified ids.",
+        "UNPAUSE",
+        "    Stop the current client pause, resuming traffic.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Suspend all, or just write, clients for <timeout> milliseconds.",
+        "REPLY (ON|OFF|SKIP)",
+        "    Control the replies sent to the current connection.",
+        "SETINFO <option> <value>",
+        "    Set client meta attr. Options are:",
+        "    * LIB-NAME: the client lib name.",
+        "    * LIB-VER: the client lib version.",
+        "SETNAME <name>",
+        "    Assign the name <name> to the current connection.",
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        "    Unblock the specified blocked client.",
+        "NO-EVICT (ON|OFF)",
+        "    Protect current client connection from eviction.",
+        "NO-TOUCH (ON|OFF)",
+        "    Will not touch LRU/LFU stats when this mode is on.",
+    ]
+);

@@ -2,8 +2,9 @@
 
 use super::{ACCESS_KEY, READ_KEY};
 use crate::commands::args::Args;
+use crate::commands::help::help_command;
 use crate::commands::spec::{Arity, Categories, Flags, Group, KeyFlags, KeySpec, Spec};
-use crate::commands::{Command, Context, Entry, ReadCommand, SessionCommand, help};
+use crate::commands::{Command, Entry, ReadCommand};
 use crate::data_types::key;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
@@ -122,41 +123,25 @@ object_subcommand!(
     |tx, _meta| Ok(Reply::Integer(1))
 );
 
-/// `OBJECT HELP`.
-pub struct ObjectHelp;
-
-impl Command for ObjectHelp {
-    const SPEC: Spec = Spec::new("OBJECT|HELP", Group::Generic, Arity::Exactly(2))
-        .flags(Flags::LOADING.and(Flags::STALE))
-        .doc("6.2.0", "O(1)", "Returns helpful text about the subcommands.");
-    type Output = Reply;
-
-    fn parse(_: &mut Args) -> Result<Self> {
-        Ok(ObjectHelp)
-    }
-}
-
-impl SessionCommand for ObjectHelp {
-    fn run(self, _: &mut Context<'_>) -> Result<Reply> {
-        Ok(help::reply(
-            "OBJECT",
-            &[
-                "ENCODING <key>",
-                "    Return the kind of internal representation used in order to store the value",
-                "    associated with a <key>.",
-                "FREQ <key>",
-                "    Return the access frequency index of the <key>. The returned integer is",
-                "    proportional to the logarithm of the recent access frequency of the key.",
-                "IDLETIME <key>",
-                "    Return the idle time of the <key>, that is the approximated number of",
-                "    seconds elapsed since the last access to the key.",
-                "REFCOUNT <key>",
-                "    Return the number of references of the value associated with the specified",
-                "    <key>.",
-            ],
-        ))
-    }
-}
+help_command!(
+    ObjectHelp,
+    Spec::new("OBJECT|HELP", Group::Generic, Arity::Exactly(2)),
+    "6.2.0",
+    &[
+        "ENCODING <key>",
+        "    Return the kind of internal representation used in order to store the value",
+        "    associated with a <key>.",
+        "FREQ <key>",
+        "    Return the access frequency index of the <key>. The returned integer is",
+        "    proportional to the logarithm of the recent access frequency of the key.",
+        "IDLETIME <key>",
+        "    Return the idle time of the <key>, that is the approximated number of",
+        "    seconds elapsed since the last access to the key.",
+        "REFCOUNT <key>",
+        "    Return the number of references of the value associated with the specified",
+        "    <key>.",
+    ]
+);
 
 /// `KEYMETA`, our own: the history and the place of a key.
 pub struct KeyMeta {

@@ -1,7 +1,7 @@
 //! `LATENCY`: what took longer than it should, and how long commands take.
 
 use super::observe::stats_of;
-use super::{Command, Context, Entry, QUERY, SessionCommand, help_command};
+use super::{Command, Context, Entry, QUERY, SessionCommand, help_command, help_spec};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
 use crate::commands::{Found, all_found};
@@ -306,9 +306,8 @@ fn distribution(snapshot: &Snapshot) -> Reply {
 
 help_command!(
     LatencyHelp,
-    "LATENCY|HELP",
+    help_spec("LATENCY|HELP"),
     "2.8.13",
-    "LATENCY",
     &[
         "DOCTOR",
         "    Return a human readable latency analysis report.",

@@ -1,6 +1,6 @@
 //! `MEMORY`: what takes how much.
 
-use super::{Command, Context, Entry, SessionCommand, help_command};
+use super::{Command, Context, Entry, SessionCommand, help_command, help_spec};
 use crate::commands::ReadCommand;
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Group, KeyFlags, KeySpec, Spec};
@@ -272,9 +272,8 @@ impl SessionCommand for MemoryPurge {
 
 help_command!(
     MemoryHelp,
-    "MEMORY|HELP",
+    help_spec("MEMORY|HELP"),
     "4.0.0",
-    "MEMORY",
     &[
         "DOCTOR",
         "    Return memory problems reports.",

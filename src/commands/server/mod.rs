@@ -13,8 +13,9 @@ mod slowlog;
 
 pub(super) use debug::check_allowed as check_debug_allowed;
 
+use super::help::help_command;
 use super::spec::{Arity, Flags, Group, Spec};
-use super::{Command, Context, Entry, SessionCommand, help, observe};
+use super::{Command, Context, Entry, SessionCommand, observe};
 use crate::error::{Error, Result};
 use crate::storage::ReadTier;
 
@@ -56,29 +57,8 @@ fn may_wait(context: &Context) -> Result<()> {
 }
 
 const QUERY: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
-const HELP_FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
 
-/// Declares a subcommand `HELP` with its lines.
-macro_rules! help_command {
-    ($type:ident, $name:literal, $since:literal, $container:literal, $lines:expr) => {
-        pub struct $type;
-
-        impl Command for $type {
-            const SPEC: Spec = Spec::new($name, Group::Server, Arity::Exactly(2))
-                .flags(super::HELP_FLAGS)
-                .doc($since, "O(1)", "Returns helpful text about the subcommands.");
-            type Output = Reply;
-
-            fn parse(_: &mut Args) -> Result<Self> {
-                Ok($type)
-            }
-        }
-
-        impl SessionCommand for $type {
-            fn run(self, _: &mut Context<'_>) -> Result<Reply> {
-                Ok(super::help::reply($container, $lines))
-            }
-        }
-    };
+/// What is known of a container's `HELP`.
+const fn help_spec(name: &'static str) -> Spec {
+    Spec::new(name, Group::Server, Arity::Exactly(2))
 }
-use help_command;

@@ -1,6 +1,6 @@
 //! `MODULE`: there are no modules, and clients that ask are told so.
 
-use super::{Command, Context, Entry, SessionCommand, help_command};
+use super::{Command, Context, Entry, SessionCommand, help_command, help_spec};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
 use crate::error::Result;
@@ -30,8 +30,7 @@ impl SessionCommand for ModuleList {
 
 help_command!(
     ModuleHelp,
-    "MODULE|HELP",
+    help_spec("MODULE|HELP"),
     "5.0.0",
-    "MODULE",
     &["LIST", "    Return a list of loaded modules."]
 );

@@ -1,6 +1,6 @@
 //! `SLOWLOG`: the calls that took longest lately.
 
-use super::{Command, Context, Entry, QUERY, SessionCommand, help_command};
+use super::{Command, Context, Entry, QUERY, SessionCommand, help_command, help_spec};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Group, Spec};
 use crate::error::{Error, Result};
@@ -104,9 +104,8 @@ impl SessionCommand for SlowlogReset {
 
 help_command!(
     SlowlogHelp,
-    "SLOWLOG|HELP",
+    help_spec("SLOWLOG|HELP"),
     "6.2.0",
-    "SLOWLOG",
     &[
         "GET [<count>]",
         "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
