@@ -2,6 +2,7 @@
 
 use crate::encoding::text;
 use crate::error::{Error, Result};
+use crate::keyspace::DbIndex;
 use bytes::Bytes;
 
 /// The words of a command after its name (and its container's).
@@ -73,11 +74,29 @@ impl<'a> Args<'a> {
         text::parse_i64(&self.bytes()?).ok_or(Error::NotInteger)
     }
 
+    /// The next word as the number of a database, as far as it can be told without knowing how many
+    /// there are.
+    ///
+    /// # Errors
+    /// [`Error::NotInteger`]; [`Error::DbOutOfRange`].
+    pub fn database(&mut self) -> Result<DbIndex> {
+        let number = self.integer()?;
+        i32::try_from(number).map_err(|_| {
+            Error::text("ERR value is out of range, value must between -2147483648 and 2147483647")
+        })?;
+        DbIndex::try_from(number).map_err(|_| Error::DbOutOfRange)
+    }
+
     /// Takes the next word if it is `keyword`, in whatever case.
     pub fn take(&mut self, keyword: &str) -> bool {
         let found = self.peek().is_some_and(|word| word.eq_ignore_ascii_case(keyword.as_bytes()));
         self.next += usize::from(found);
         found
+    }
+
+    /// Takes the next word if it is one of these keywords, in whatever case; what the keyword means.
+    pub fn take_one<T: Copy>(&mut self, keywords: &[(&str, T)]) -> Option<T> {
+        keywords.iter().find(|(keyword, _)| self.take(keyword)).map(|(_, meaning)| *meaning)
     }
 
     /// All words that are left.

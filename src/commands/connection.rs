@@ -7,6 +7,7 @@ use super::{Command, Context, Entry, SessionCommand};
 use crate::REDIS_VERSION;
 use crate::error::{Error, Result};
 use crate::instance::acl::DEFAULT_USER;
+use crate::keyspace::DbIndex;
 use crate::protocol::Reply;
 use crate::session::Dialect;
 use bytes::Bytes;
@@ -251,7 +252,7 @@ impl SessionCommand for Reset {
 }
 
 pub struct Select {
-    pub db: i64,
+    pub db: DbIndex,
 }
 
 impl Command for Select {
@@ -263,21 +264,14 @@ impl Command for Select {
     type Output = ();
 
     fn parse(args: &mut Args) -> Result<Self> {
-        let db = args.integer()?;
-        if i32::try_from(db).is_err() {
-            return Err(Error::text(
-                "ERR value is out of range, value must between -2147483648 and 2147483647",
-            ));
-        }
-        Ok(Select { db })
+        Ok(Select { db: args.database()? })
     }
 }
 
 impl SessionCommand for Select {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
-        let db = u32::try_from(self.db).map_err(|_| Error::DbOutOfRange)?;
-        context.instance.keyspace.check_db(db)?;
-        context.session.select(db);
+        context.instance.keyspace.check_db(self.db)?;
+        context.session.select(self.db);
         Ok(())
     }
 }

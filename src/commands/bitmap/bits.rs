@@ -45,17 +45,13 @@ impl Range {
 }
 
 impl Unit {
-    /// Takes `BYTE` or `BIT`, the last word.
+    /// Takes `BYTE` or `BIT`, the last word if it is there.
     fn parse(args: &mut Args) -> Result<Unit> {
-        let unit = if args.is_empty() || args.take("BYTE") {
-            Unit::Bytes
-        } else if args.take("BIT") {
-            Unit::Bits
-        } else {
-            return Err(Error::Syntax);
-        };
-        args.end()?;
-        Ok(unit)
+        if args.is_empty() {
+            return Ok(Unit::Bytes);
+        }
+        let unit = args.take_one(&[("BYTE", Unit::Bytes), ("BIT", Unit::Bits)]).ok_or(Error::Syntax)?;
+        args.end().map(|()| unit)
     }
 }
 

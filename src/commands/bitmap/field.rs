@@ -39,15 +39,9 @@ fn parse_overflow(args: &mut Args) -> Result<Overflow> {
     if args.is_empty() {
         return Err(Error::Syntax);
     }
-    if args.take("WRAP") {
-        Ok(Overflow::Wrap)
-    } else if args.take("SAT") {
-        Ok(Overflow::Saturate)
-    } else if args.take("FAIL") {
-        Ok(Overflow::Fail)
-    } else {
-        Err(Error::text("ERR Invalid OVERFLOW type specified"))
-    }
+    const NAMES: [(&str, Overflow); 3] =
+        [("WRAP", Overflow::Wrap), ("SAT", Overflow::Saturate), ("FAIL", Overflow::Fail)];
+    args.take_one(&NAMES).ok_or(Error::text("ERR Invalid OVERFLOW type specified"))
 }
 
 fn parse_operations(args: &mut Args) -> Result<Vec<Operation>> {

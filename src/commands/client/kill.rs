@@ -46,11 +46,7 @@ impl Filter {
                 let age = u64::try_from(age).ok().filter(|age| *age > 0);
                 filter.min_age_s = Some(age.ok_or(Error::text("ERR maxage should be greater than 0"))?);
             } else if args.take("SKIPME") {
-                filter.skips_me = match args.bytes()?.to_ascii_lowercase().as_slice() {
-                    b"yes" => true,
-                    b"no" => false,
-                    _ => return Err(Error::Syntax),
-                };
+                filter.skips_me = args.take_one(&[("yes", true), ("no", false)]).ok_or(Error::Syntax)?;
             } else {
                 return Err(Error::Syntax);
             }

@@ -63,18 +63,18 @@ enum ClientType {
 
 impl ClientType {
     fn parse(args: &mut Args) -> Result<ClientType> {
-        let name = args.bytes()?;
-        let names = [
+        const NAMES: [(&str, ClientType); 5] = [
             ("normal", ClientType::Normal),
             ("slave", ClientType::Replica),
             ("replica", ClientType::Replica),
             ("pubsub", ClientType::PubSub),
             ("master", ClientType::Master),
         ];
-        let found = names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
-        found.map(|(_, kind)| *kind).ok_or_else(|| {
-            Error::err(format_args!("Unknown client type '{}'", String::from_utf8_lossy(&name)))
-        })
+        if let Some(kind) = args.take_one(&NAMES) {
+            return Ok(kind);
+        }
+        let name = args.bytes()?;
+        Err(Error::err(format_args!("Unknown client type '{}'", String::from_utf8_lossy(&name))))
     }
 
     fn of(client: &Client) -> ClientType {
@@ -90,13 +90,7 @@ impl ClientType {
 
 /// The word `ON` or `OFF`.
 fn on_off(args: &mut Args) -> Result<bool> {
-    if args.take("ON") {
-        Ok(true)
-    } else if args.take("OFF") {
-        Ok(false)
-    } else {
-        Err(Error::Syntax)
-    }
+    args.take_one(&[("ON", true), ("OFF", false)]).ok_or(Error::Syntax)
 }
 
 help_command!(

@@ -36,111 +36,64 @@ fn count(tx: &ReadTx, keys: &[Bytes]) -> Result<i64> {
     Ok(found)
 }
 
-/// `DEL`.
-pub struct Del {
-    pub keys: Vec<Bytes>,
+/// A command on as many keys as there are words; `$run` says what it does to them.
+macro_rules! on_keys {
+    ($(#[$doc:meta])* $type:ident: $how:ident($tx:ty), $run:ident, $spec:expr) => {
+        $(#[$doc])*
+        pub struct $type {
+            pub keys: Vec<Bytes>,
+        }
+
+        impl Command for $type {
+            const SPEC: Spec = $spec;
+            type Output = i64;
+
+            fn parse(args: &mut Args) -> Result<Self> {
+                Ok($type { keys: args.rest().to_vec() })
+            }
+        }
+
+        impl $how for $type {
+            fn keys(&self) -> Keys<'_> {
+                Keys::many(&self.keys)
+            }
+
+            fn run(&self, tx: $tx) -> Result<i64> {
+                $run(tx, &self.keys)
+            }
+        }
+    };
 }
 
-impl Command for Del {
-    const SPEC: Spec =
-        spec("DEL", DELETE).doc("1.0.0", "O(N) where N is the number of keys", "Deletes one or more keys.");
-    type Output = i64;
-
-    fn parse(args: &mut Args) -> Result<Self> {
-        Ok(Del { keys: args.rest().to_vec() })
-    }
-}
-
-impl WriteCommand for Del {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
-    }
-
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<i64> {
-        delete(tx, &self.keys)
-    }
-}
-
-/// `UNLINK`: here the same as `DEL`, which never waits for members to be freed.
-pub struct Unlink {
-    pub keys: Vec<Bytes>,
-}
-
-impl Command for Unlink {
-    const SPEC: Spec = spec("UNLINK", DELETE).flags(Flags::FAST).doc(
+on_keys!(
+    /// `DEL`.
+    Del: WriteCommand(&mut WriteTx<'_>), delete,
+    spec("DEL", DELETE).doc("1.0.0", "O(N) where N is the number of keys", "Deletes one or more keys.")
+);
+on_keys!(
+    /// `UNLINK`: here the same as `DEL`, which never waits for members to be freed.
+    Unlink: WriteCommand(&mut WriteTx<'_>), delete,
+    spec("UNLINK", DELETE).flags(Flags::FAST).doc(
         "4.0.0",
         "O(N) where N is the number of keys",
         "Deletes one or more keys; their values are reclaimed later.",
-    );
-    type Output = i64;
-
-    fn parse(args: &mut Args) -> Result<Self> {
-        Ok(Unlink { keys: args.rest().to_vec() })
-    }
-}
-
-impl WriteCommand for Unlink {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
-    }
-
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<i64> {
-        delete(tx, &self.keys)
-    }
-}
-
-/// `EXISTS`.
-pub struct Exists {
-    pub keys: Vec<Bytes>,
-}
-
-impl Command for Exists {
-    const SPEC: Spec = spec("EXISTS", READ).flags(Flags::FAST).doc(
+    )
+);
+on_keys!(
+    /// `EXISTS`.
+    Exists: ReadCommand(&ReadTx<'_>), count,
+    spec("EXISTS", READ).flags(Flags::FAST).doc(
         "1.0.0",
         "O(N) where N is the number of keys",
         "Counts the keys that exist; a key named twice counts twice.",
-    );
-    type Output = i64;
-
-    fn parse(args: &mut Args) -> Result<Self> {
-        Ok(Exists { keys: args.rest().to_vec() })
-    }
-}
-
-impl ReadCommand for Exists {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
-    }
-
-    fn run(&self, tx: &ReadTx<'_>) -> Result<i64> {
-        count(tx, &self.keys)
-    }
-}
-
-/// `TOUCH`.
-pub struct Touch {
-    pub keys: Vec<Bytes>,
-}
-
-impl Command for Touch {
-    const SPEC: Spec = spec("TOUCH", READ).flags(Flags::FAST).doc(
+    )
+);
+on_keys!(
+    /// `TOUCH`.
+    Touch: ReadCommand(&ReadTx<'_>), count,
+    spec("TOUCH", READ).flags(Flags::FAST).doc(
         "3.2.1",
         "O(N) where N is the number of keys",
         "Counts the keys that exist, and reads them into memory.",
-    );
-    type Output = i64;
-
-    fn parse(args: &mut Args) -> Result<Self> {
-        Ok(Touch { keys: args.rest().to_vec() })
-    }
-}
-
-impl ReadCommand for Touch {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
-    }
-
-    fn run(&self, tx: &ReadTx<'_>) -> Result<i64> {
-        count(tx, &self.keys)
-    }
-}
+    )
+);

@@ -13,15 +13,6 @@ use smallvec::smallvec;
 
 const FROM: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
 
-/// The number of another database, as far as it can be told without knowing how many there are.
-fn other_database(args: &mut Args) -> Result<DbIndex> {
-    let number = args.integer()?;
-    i32::try_from(number).map_err(|_| {
-        Error::text("ERR value is out of range, value must between -2147483648 and 2147483647")
-    })?;
-    DbIndex::try_from(number).map_err(|_| Error::DbOutOfRange)
-}
-
 /// `RENAME`.
 pub struct Rename {
     pub from: Bytes,
@@ -106,7 +97,7 @@ impl Command for Copy {
             if args.take("REPLACE") {
                 existing = Existing::Replace;
             } else if args.remaining() > 1 && args.take("DB") {
-                db = Some(other_database(args)?);
+                db = Some(args.database()?);
             } else {
                 return Err(Error::Syntax);
             }
@@ -141,7 +132,7 @@ impl Command for Move {
     type Output = bool;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(Move { key: args.bytes()?, db: other_database(args)? })
+        Ok(Move { key: args.bytes()?, db: args.database()? })
     }
 }
 

@@ -42,10 +42,7 @@ impl Condition {
             ("IFDEQ", Condition::DigestEqual),
             ("IFDNE", Condition::DigestNotEqual),
         ];
-        match KEYWORDS.into_iter().find(|(keyword, _)| args.take(keyword)) {
-            Some((_, make)) => Ok(Some(make(args.bytes()?))),
-            None => Ok(None),
-        }
+        args.take_one(&KEYWORDS).map(|make| args.bytes().map(make)).transpose()
     }
 
     /// Takes a condition, if one comes next. The same one may come again; the last counts.

@@ -63,9 +63,7 @@ impl Expiry {
     /// # Errors
     /// [`Error::Syntax`] when another option about the deadline was given, or the number is missing.
     pub fn take(&mut self, args: &mut Args) -> Result<bool> {
-        let Some((_, unit)) = Unit::KEYWORDS.into_iter().find(|(keyword, _)| args.take(keyword)) else {
-            return Ok(false);
-        };
+        let Some(unit) = args.take_one(&Unit::KEYWORDS) else { return Ok(false) };
         match self {
             Expiry::Unsaid => {}
             Expiry::At(before, _) if *before == unit => {}
