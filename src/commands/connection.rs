@@ -8,7 +8,7 @@ use crate::REDIS_VERSION;
 use crate::error::{Error, Result};
 use crate::instance::acl::DEFAULT_USER;
 use crate::keyspace::DbIndex;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, fields};
 use crate::session::Dialect;
 use bytes::Bytes;
 
@@ -173,16 +173,15 @@ impl SessionCommand for Hello {
         if let Some(dialect) = self.dialect {
             session.speak(dialect);
         }
-        let pair = |key, value| (Reply::text(key), value);
-        Ok(Reply::Map(vec![
-            pair("server", Reply::text("redis")),
-            pair("version", Reply::text(REDIS_VERSION)),
-            pair("proto", Reply::Integer(session.client.resp_version().into())),
-            pair("id", Reply::Integer(session.id as i64)),
-            pair("mode", Reply::text("standalone")),
-            pair("role", Reply::text("master")),
-            pair("modules", Reply::Array(Vec::new())),
-        ]))
+        Ok(Reply::Map(fields([
+            ("server", Reply::text("redis")),
+            ("version", Reply::text(REDIS_VERSION)),
+            ("proto", Reply::Integer(session.client.resp_version().into())),
+            ("id", session.id.into()),
+            ("mode", Reply::text("standalone")),
+            ("role", Reply::text("master")),
+            ("modules", Reply::Array(Vec::new())),
+        ])))
     }
 }
 

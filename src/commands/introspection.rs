@@ -7,7 +7,7 @@ use super::syntax::{self, Argument, Kind, Repeated};
 use super::{Command, Context, Entry, Found, SessionCommand, find, keys};
 use crate::encoding::glob::{self, Case};
 use crate::error::{Error, Result};
-use crate::protocol::Reply;
+use crate::protocol::{Reply, fields};
 use bytes::Bytes;
 
 pub static COMMANDS: &[Entry] = &[Entry::session::<CommandAll>().with(&[
@@ -123,41 +123,30 @@ fn public_flags(flags: Flags) -> Flags {
 
 fn key_spec(spec: &KeySpec) -> Reply {
     let number = |number: i32| Reply::Integer(number.into());
-    let part = |kind: &'static str, spec: Vec<(Reply, Reply)>| {
-        Reply::Map(vec![(Reply::text("type"), Reply::text(kind)), (Reply::text("spec"), Reply::Map(spec))])
-    };
+    let part = |kind, spec| Reply::Map(fields([("type", Reply::text(kind)), ("spec", Reply::Map(spec))]));
     let begin = match spec.begin {
-        Begin::Index(index) => part("index", vec![(Reply::text("index"), number(index))]),
-        Begin::Keyword(keyword, from) => part(
-            "keyword",
-            vec![(Reply::text("keyword"), Reply::text(keyword)), (Reply::text("startfrom"), number(from))],
-        ),
+        Begin::Index(index) => part("index", fields([("index", number(index))])),
+        Begin::Keyword(keyword, from) => {
+            part("keyword", fields([("keyword", Reply::text(keyword)), ("startfrom", number(from))]))
+        }
         Begin::Unknown => part("unknown", Vec::new()),
     };
     let find = match spec.find {
         Find::Range { last, step, limit } => part(
             "range",
-            vec![
-                (Reply::text("lastkey"), number(last)),
-                (Reply::text("keystep"), number(step)),
-                (Reply::text("limit"), number(limit)),
-            ],
+            fields([("lastkey", number(last)), ("keystep", number(step)), ("limit", number(limit))]),
         ),
         Find::Number { number: keynum, first, step } => part(
             "keynum",
-            vec![
-                (Reply::text("keynumidx"), number(keynum)),
-                (Reply::text("firstkey"), number(first)),
-                (Reply::text("keystep"), number(step)),
-            ],
+            fields([("keynumidx", number(keynum)), ("firstkey", number(first)), ("keystep", number(step))]),
         ),
         Find::Unknown => part("unknown", Vec::new()),
     };
-    Reply::Map(vec![
-        (Reply::text("flags"), simple_set(spec.flags.names(), "")),
-        (Reply::text("begin_search"), begin),
-        (Reply::text("find_keys"), find),
-    ])
+    Reply::Map(fields([
+        ("flags", simple_set(spec.flags.names(), "")),
+        ("begin_search", begin),
+        ("find_keys", find),
+    ]))
 }
 
 pub struct CommandDocs {
@@ -193,65 +182,66 @@ impl SessionCommand for CommandDocs {
 /// The name of a command and its documentation.
 fn docs(entry: &'static Entry) -> (Reply, Reply) {
     let spec = &entry.spec;
-    let mut fields = vec![
-        (Reply::text("summary"), Reply::text(spec.summary)),
-        (Reply::text("since"), Reply::text(spec.since)),
-        (Reply::text("group"), Reply::text(spec.group.name())),
-        (Reply::text("complexity"), Reply::text(spec.complexity)),
-    ];
+    let mut docs = fields([
+        ("summary", Reply::text(spec.summary)),
+        ("since", Reply::text(spec.since)),
+        ("group", Reply::text(spec.group.name())),
+        ("complexity", Reply::text(spec.complexity)),
+    ]);
     if let Some((since, replaced_by)) = spec.deprecated {
-        fields.push((Reply::text("doc_flags"), simple_set(std::iter::once("deprecated"), "")));
-        fields.push((Reply::text("deprecated_since"), Reply::text(since)));
-        fields.push((Reply::text("replaced_by"), Reply::text(replaced_by)));
+        docs.extend(fields([
+            ("doc_flags", simple_set(std::iter::once("deprecated"), "")),
+            ("deprecated_since", Reply::text(since)),
+            ("replaced_by", Reply::text(replaced_by)),
+        ]));
     }
     let arguments = syntax::parse(spec.syntax);
     if !arguments.is_empty() {
         let mut next_key = 0;
-        let shown = arguments.iter().map(|one| argument(one, spec, &mut next_key)).collect();
-        fields.push((Reply::text("arguments"), Reply::Array(shown)));
+        let shown = arguments.iter().map(|one| shown_argument(one, spec, &mut next_key)).collect();
+        docs.extend(fields([("arguments", Reply::Array(shown))]));
     }
     if !entry.subcommands.is_empty() {
-        let subcommands = entry.subcommands.iter().map(docs).collect();
-        fields.push((Reply::text("subcommands"), Reply::Map(subcommands)));
+        let subcommands = entry.subcommands.iter().map(self::docs).collect();
+        docs.extend(fields([("subcommands", Reply::Map(subcommands))]));
     }
-    (text(entry.lower_name()), Reply::Map(fields))
+    (text(entry.lower_name()), Reply::Map(docs))
 }
 
 /// One argument; `next_key` is the key spec that the next argument of type key belongs to.
-fn argument(argument_: &Argument, spec: &Spec, next_key: &mut usize) -> Reply {
-    let (kind, children) = match &argument_.kind {
+fn shown_argument(argument: &Argument, spec: &Spec, next_key: &mut usize) -> Reply {
+    let (kind, children) = match &argument.kind {
         Kind::Value(kind) => (*kind, None),
         Kind::PureToken => ("pure-token", None),
         Kind::OneOf(children) => ("oneof", Some(children)),
         Kind::Block(children) => ("block", Some(children)),
     };
-    let mut fields =
-        vec![(Reply::text("name"), text(argument_.name.clone())), (Reply::text("type"), Reply::text(kind))];
+    let mut shown = fields([("name", text(argument.name.clone())), ("type", Reply::text(kind))]);
     if kind == "key" && !spec.keys.is_empty() {
         let index = (*next_key).min(spec.keys.len() - 1);
         *next_key += 1;
-        fields.push((Reply::text("key_spec_index"), Reply::Integer(index as i64)));
+        shown.extend(fields([("key_spec_index", index.into())]));
     }
-    if let Some(token) = argument_.token {
-        fields.push((Reply::text("token"), Reply::text(token)));
+    if let Some(token) = argument.token {
+        shown.extend(fields([("token", Reply::text(token))]));
     }
     let mut flags = Vec::new();
-    if argument_.optional {
+    if argument.optional {
         flags.push("optional");
     }
-    match argument_.repeated {
+    match argument.repeated {
         Repeated::Once => {}
         Repeated::Often => flags.push("multiple"),
         Repeated::WithToken => flags.extend(["multiple", "multiple_token"]),
     }
     if !flags.is_empty() {
-        fields.push((Reply::text("flags"), simple_set(flags.into_iter(), "")));
+        shown.extend(fields([("flags", simple_set(flags.into_iter(), ""))]));
     }
     if let Some(children) = children {
-        let shown = children.iter().map(|child| argument(child, spec, next_key)).collect();
-        fields.push((Reply::text("arguments"), Reply::Array(shown)));
+        let children = children.iter().map(|child| shown_argument(child, spec, next_key)).collect();
+        shown.extend(fields([("arguments", Reply::Array(children))]));
     }
-    Reply::Map(fields)
+    Reply::Map(shown)
 }
 
 pub struct CommandCount;
@@ -259,7 +249,7 @@ pub struct CommandCount;
 impl Command for CommandCount {
     const SPEC: Spec =
         spec("COMMAND|COUNT", Arity::Exactly(2)).doc("2.8.13", "O(1)", "Returns the number of commands.");
-    type Output = i64;
+    type Output = usize;
 
     fn parse(_: &mut Args) -> Result<Self> {
         Ok(CommandCount)
@@ -267,8 +257,8 @@ impl Command for CommandCount {
 }
 
 impl SessionCommand for CommandCount {
-    fn run(self, _: &mut Context<'_>) -> Result<i64> {
-        Ok(super::all().count() as i64)
+    fn run(self, _: &mut Context<'_>) -> Result<usize> {
+        Ok(super::all().count())
     }
 }
 

@@ -8,7 +8,7 @@ mod text;
 pub mod write;
 
 pub use parse::RequestParser;
-pub use reply::Reply;
+pub use reply::{Reply, fields};
 pub use request::{Limits, ProtocolError, Request, Words};
 pub use write::{Mark, ReplyBuffer};
 

@@ -56,6 +56,11 @@ impl Reply {
     }
 }
 
+/// The pairs of a map whose keys are fixed text.
+pub fn fields<const N: usize>(fields: [(&'static str, Reply); N]) -> Vec<(Reply, Reply)> {
+    fields.map(|(name, value)| (Reply::text(name), value)).into()
+}
+
 impl From<()> for Reply {
     fn from((): ()) -> Reply {
         Reply::Ok
@@ -65,6 +70,19 @@ impl From<()> for Reply {
 impl From<i64> for Reply {
     fn from(number: i64) -> Reply {
         Reply::Integer(number)
+    }
+}
+
+/// What no client could read is the largest number that it can.
+impl From<u64> for Reply {
+    fn from(number: u64) -> Reply {
+        Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<usize> for Reply {
+    fn from(number: usize) -> Reply {
+        Reply::from(number as u64)
     }
 }
 

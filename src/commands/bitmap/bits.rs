@@ -69,7 +69,7 @@ impl Command for BitCount {
             "O(N) where N is what is stored of the range.",
             "Counts the number of set bits (population counting) in a string.",
         );
-    type Output = i64;
+    type Output = u64;
 
     fn parse(args: &mut Args) -> Result<Self> {
         let key = args.bytes()?;
@@ -87,9 +87,9 @@ impl ReadCommand for BitCount {
         Keys::one(&self.key)
     }
 
-    fn run(&self, tx: &ReadTx<'_>) -> Result<i64> {
+    fn run(&self, tx: &ReadTx<'_>) -> Result<u64> {
         let Some(meta) = tx.meta_of(&self.key, Kind::String)? else { return Ok(0) };
-        Ok(bitmap::count(tx, &meta, self.range.bits(string::len(&meta), string::resolve_range))? as i64)
+        bitmap::count(tx, &meta, self.range.bits(string::len(&meta), string::resolve_range))
     }
 }
 
@@ -170,7 +170,7 @@ impl Command for BitOp {
             "O(N) where N is what is stored of the source strings; for NOT, the length of the source.",
             "Performs bitwise operations on multiple strings, and stores the result.",
         );
-    type Output = i64;
+    type Output = u64;
 
     fn parse(args: &mut Args) -> Result<Self> {
         const NAMES: [(&str, Combine); 8] = [
@@ -202,11 +202,11 @@ impl WriteCommand for BitOp {
         Keys::many(std::iter::once(&self.destination).chain(&self.sources))
     }
 
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<i64> {
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<u64> {
         let sources = self.sources.iter().map(|key| tx.meta_of(key, Kind::String));
         let sources = sources.collect::<Result<Vec<_>>>()?;
         let mut slot = tx.slot(&self.destination)?;
-        Ok(bitmap::combine(tx, &mut slot, self.how, &sources)? as i64)
+        bitmap::combine(tx, &mut slot, self.how, &sources)
     }
 }
 

@@ -15,7 +15,7 @@ impl Command for Id {
         "O(1)",
         "Returns the unique client ID of the connection.",
     );
-    type Output = i64;
+    type Output = u64;
 
     fn parse(_: &mut Args) -> Result<Self> {
         Ok(Id)
@@ -23,8 +23,8 @@ impl Command for Id {
 }
 
 impl SessionCommand for Id {
-    fn run(self, context: &mut Context<'_>) -> Result<i64> {
-        Ok(context.session.id as i64)
+    fn run(self, context: &mut Context<'_>) -> Result<u64> {
+        Ok(context.session.id)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::data_types::key;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::ReadTx;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, fields};
 use bytes::Bytes;
 
 /// `TYPE`.
@@ -112,7 +112,7 @@ object_subcommand!(
     subcommand("OBJECT|IDLETIME").doc("2.2.3", "O(1)", "Returns how many seconds ago a key was last written."),
     |tx, meta| {
         let idle_ms = tx.now_ms().saturating_sub(meta.updated_at_ms);
-        Ok(Reply::Integer(i64::try_from(idle_ms / 1000).unwrap_or(i64::MAX)))
+        Ok(Reply::from(idle_ms / 1000))
     }
 );
 
@@ -172,18 +172,15 @@ impl ReadCommand for KeyMeta {
 
     fn run(&self, tx: &ReadTx<'_>) -> Result<Reply> {
         let Some(meta) = tx.meta(&self.key)? else { return Ok(Reply::Null) };
-        let number = |number: u64| Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-        let optional = |value: Option<u64>| value.map_or(Reply::Null, number);
-        let fields = [
+        Ok(Reply::Map(fields([
             ("type", Reply::text(meta.kind.name())),
             ("encoding", Reply::text(key::encoding(&meta))),
-            ("created-at-ms", number(meta.created_at_ms)),
-            ("updated-at-ms", number(meta.updated_at_ms)),
-            ("expires-at-ms", optional(meta.expire_at_ms)),
-            ("revision", number(meta.revision)),
-            ("stored-bytes", number(key::stored_bytes(tx, &self.key, &meta)?)),
-            ("version", optional(meta.outside.map(|outside| outside.version))),
-        ];
-        Ok(Reply::Map(fields.map(|(name, value)| (Reply::text(name), value)).into()))
+            ("created-at-ms", meta.created_at_ms.into()),
+            ("updated-at-ms", meta.updated_at_ms.into()),
+            ("expires-at-ms", meta.expire_at_ms.into()),
+            ("revision", meta.revision.into()),
+            ("stored-bytes", key::stored_bytes(tx, &self.key, &meta)?.into()),
+            ("version", meta.outside.map(|outside| outside.version).into()),
+        ])))
     }
 }

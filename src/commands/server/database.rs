@@ -16,7 +16,7 @@ impl Command for DbSize {
         .categories(Categories::KEYSPACE)
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
         .doc("1.0.0", "O(1)", "Returns the number of keys in the database.");
-    type Output = i64;
+    type Output = u64;
 
     fn parse(_: &mut Args) -> Result<Self> {
         Ok(DbSize)
@@ -24,8 +24,8 @@ impl Command for DbSize {
 }
 
 impl SessionCommand for DbSize {
-    fn run(self, context: &mut Context<'_>) -> Result<i64> {
-        Ok(context.instance.keyspace.live_key_count(context.session.db, context.session.tier)? as i64)
+    fn run(self, context: &mut Context<'_>) -> Result<u64> {
+        context.instance.keyspace.live_key_count(context.session.db, context.session.tier)
     }
 }
 

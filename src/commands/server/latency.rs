@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::histogram::Snapshot;
 use crate::instance::latency::{Sample, Series};
-use crate::protocol::Reply;
+use crate::protocol::{Reply, fields};
 use bytes::Bytes;
 use std::fmt::Write;
 
@@ -25,10 +25,6 @@ pub static SUBCOMMANDS: &[Entry] = &[
 
 const FLAGS: Flags = QUERY.and(Flags::NOSCRIPT);
 const TIPS: &[&str] = &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"];
-
-fn integer(number: u64) -> Reply {
-    Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-}
 
 fn no_samples(event: &[u8]) -> Error {
     Error::err(format_args!("No samples available for event '{}'", String::from_utf8_lossy(event)))
@@ -54,9 +50,9 @@ impl SessionCommand for LatencyLatest {
             let last = series.samples.back().copied().unwrap_or(Sample { at_s: 0, latency_ms: 0 });
             Reply::Array(vec![
                 Reply::text(event),
-                integer(last.at_s),
-                integer(last.latency_ms),
-                integer(series.max_ms),
+                Reply::from(last.at_s),
+                Reply::from(last.latency_ms),
+                Reply::from(series.max_ms),
             ])
         };
         Ok(Reply::Array(context.instance.latency.events().into_iter().map(one).collect()))
@@ -83,7 +79,8 @@ impl Command for LatencyHistory {
 impl SessionCommand for LatencyHistory {
     fn run(self, context: &mut Context<'_>) -> Result<Reply> {
         let samples = context.instance.latency.event(&self.event).map(|(_, series)| series.samples);
-        let one = |sample: Sample| Reply::Array(vec![integer(sample.at_s), integer(sample.latency_ms)]);
+        let one =
+            |sample: Sample| Reply::Array(vec![Reply::from(sample.at_s), Reply::from(sample.latency_ms)]);
         Ok(Reply::Array(samples.into_iter().flatten().map(one).collect()))
     }
 }
@@ -98,7 +95,7 @@ impl Command for LatencyReset {
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
         .syntax("[event [event ...]]")
         .doc("2.8.13", "O(1)", "Forgets the samples of some events, or of all.");
-    type Output = i64;
+    type Output = usize;
 
     fn parse(args: &mut Args) -> Result<Self> {
         Ok(LatencyReset { events: args.rest().to_vec() })
@@ -106,12 +103,12 @@ impl Command for LatencyReset {
 }
 
 impl SessionCommand for LatencyReset {
-    fn run(self, context: &mut Context<'_>) -> Result<i64> {
+    fn run(self, context: &mut Context<'_>) -> Result<usize> {
         let latency = &context.instance.latency;
         if self.events.is_empty() {
-            return Ok(latency.reset_all() as i64);
+            return Ok(latency.reset_all());
         }
-        Ok(self.events.iter().filter(|event| latency.reset(event)).count() as i64)
+        Ok(self.events.iter().filter(|event| latency.reset(event)).count())
     }
 }
 
@@ -297,11 +294,9 @@ impl SessionCommand for LatencyHistogram {
 }
 
 fn distribution(snapshot: &Snapshot) -> Reply {
-    let steps = snapshot.by_powers_of_two().into_iter().map(|(us, calls)| (integer(us), integer(calls)));
-    Reply::Map(vec![
-        (Reply::text("calls"), integer(snapshot.total)),
-        (Reply::text("histogram_usec"), Reply::Map(steps.collect())),
-    ])
+    let steps =
+        snapshot.by_powers_of_two().into_iter().map(|(us, calls)| (Reply::from(us), Reply::from(calls)));
+    Reply::Map(fields([("calls", snapshot.total.into()), ("histogram_usec", Reply::Map(steps.collect()))]))
 }
 
 help_command!(

@@ -7,10 +7,11 @@ use crate::commands::spec::{Arity, Group, KeyFlags, KeySpec, Spec};
 use crate::data_types::key;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::instance::clients::Client;
 use crate::instance::process::{self, MemoryUse};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::ReadTx;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, fields};
 use bytes::Bytes;
 use std::sync::atomic::Ordering;
 
@@ -25,13 +26,15 @@ pub static SUBCOMMANDS: &[Entry] = &[
 
 /// How many bytes of memory the buffers of all clients take.
 pub(super) fn client_buffers(instance: &Instance) -> u64 {
-    let bytes = |client: &crate::instance::clients::Client| {
+    let bytes = |client: &Client| {
         let counters = &client.counters;
-        [&counters.query_buffer_bytes, &counters.query_buffer_free_bytes, &counters.output_buffer_bytes]
-            .into_iter()
-            .chain([&counters.output_pieces_bytes])
-            .map(|bytes| bytes.load(Ordering::Relaxed) as u64)
-            .sum::<u64>()
+        let all = [
+            &counters.query_buffer_bytes,
+            &counters.query_buffer_free_bytes,
+            &counters.output_buffer_bytes,
+            &counters.output_pieces_bytes,
+        ];
+        all.map(|bytes| bytes.load(Ordering::Relaxed) as u64).iter().sum::<u64>()
     };
     instance.clients.all().iter().map(|client| bytes(client)).sum()
 }
@@ -55,7 +58,7 @@ impl Command for MemoryUsage {
             "O(N) where N is the number of bytes",
             "Returns how many bytes a key and its value take as stored.",
         );
-    type Output = Option<i64>;
+    type Output = Option<u64>;
 
     fn parse(args: &mut Args) -> Result<Self> {
         let key = args.bytes()?;
@@ -76,10 +79,9 @@ impl ReadCommand for MemoryUsage {
         Keys::one(&self.key)
     }
 
-    fn run(&self, tx: &ReadTx<'_>) -> Result<Option<i64>> {
+    fn run(&self, tx: &ReadTx<'_>) -> Result<Option<u64>> {
         let Some(meta) = tx.meta(&self.key)? else { return Ok(None) };
-        let bytes = key::stored_bytes(tx, &self.key, &meta)?;
-        Ok(Some(i64::try_from(bytes).unwrap_or(i64::MAX)))
+        key::stored_bytes(tx, &self.key, &meta).map(Some)
     }
 }
 
@@ -103,65 +105,65 @@ impl SessionCommand for MemoryStats {
         let peak = instance.stats.peak_memory(memory.allocated);
         let startup = instance.identity.startup_memory;
         let engine = instance.keyspace.engine().memory_bytes();
-        let clients = client_buffers(instance);
-        let overhead = memory.allocated.saturating_sub(engine);
-        let integer = |number: u64| Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-        let difference = |a: u64, b: u64| Reply::Integer(a as i64 - b as i64);
-        let mut fields = vec![
-            ("peak.allocated", integer(peak)),
-            ("total.allocated", integer(memory.allocated)),
-            ("startup.allocated", integer(startup)),
-            ("replication.backlog", integer(0)),
-            ("clients.slaves", integer(0)),
-            ("clients.normal", integer(clients)),
-            ("cluster.links", integer(0)),
-            ("aof.buffer", integer(0)),
-            ("lua.caches", integer(0)),
-            ("functions.caches", integer(0)),
-        ];
         let mut keys = 0;
-        let mut names = Vec::new();
+        let mut databases = Vec::new();
         for db in 0..instance.keyspace.database_count() {
             let count = instance.keyspace.key_count(db)?;
             keys += count;
             if count > 0 {
-                names.push(format!("db.{db}"));
+                databases.push((Reply::bulk(format!("db.{db}")), database()));
             }
         }
-        // The keys' own overhead is on disk.
-        let database = || {
-            let names =
-                ["overhead.hashtable.main", "overhead.hashtable.expires", "overhead.hashtable.slot-to-keys"];
-            Reply::Map(names.map(|name| (Reply::text(name), integer(0))).into())
-        };
-        let mut all: Vec<(Reply, Reply)> =
-            fields.drain(..).map(|(name, value)| (Reply::text(name), value)).collect();
-        all.extend(names.into_iter().map(|name| (Reply::bulk(name), database())));
-        let rest = [
-            ("overhead.total", integer(overhead)),
-            ("keys.count", integer(keys)),
-            ("keys.bytes-per-key", integer(engine.checked_div(keys).unwrap_or(0))),
-            ("dataset.bytes", integer(engine)),
-            (
-                "dataset.percentage",
-                Reply::Double(100.0 * ratio(engine, memory.allocated.saturating_sub(startup))),
-            ),
+        let mut all = fields([
+            ("peak.allocated", peak.into()),
+            ("total.allocated", memory.allocated.into()),
+            ("startup.allocated", startup.into()),
+            ("replication.backlog", Reply::Integer(0)),
+            ("clients.slaves", Reply::Integer(0)),
+            ("clients.normal", client_buffers(instance).into()),
+            ("cluster.links", Reply::Integer(0)),
+            ("aof.buffer", Reply::Integer(0)),
+            ("lua.caches", Reply::Integer(0)),
+            ("functions.caches", Reply::Integer(0)),
+        ]);
+        all.extend(databases);
+        let net = memory.allocated.saturating_sub(startup);
+        all.extend(fields([
+            ("overhead.total", memory.allocated.saturating_sub(engine).into()),
+            ("keys.count", keys.into()),
+            ("keys.bytes-per-key", engine.checked_div(keys).unwrap_or(0).into()),
+            ("dataset.bytes", engine.into()),
+            ("dataset.percentage", Reply::Double(100.0 * ratio(engine, net))),
             ("peak.percentage", Reply::Double(100.0 * ratio(memory.allocated, peak))),
-            ("allocator.allocated", integer(memory.allocated)),
-            ("allocator.active", integer(memory.active)),
-            ("allocator.resident", integer(memory.resident)),
-            ("allocator-fragmentation.ratio", Reply::Double(ratio(memory.active, memory.allocated))),
-            ("allocator-fragmentation.bytes", difference(memory.active, memory.allocated)),
-            ("allocator-rss.ratio", Reply::Double(ratio(memory.resident, memory.active))),
-            ("allocator-rss.bytes", difference(memory.resident, memory.active)),
-            ("rss-overhead.ratio", Reply::Double(ratio(memory.rss, memory.resident))),
-            ("rss-overhead.bytes", difference(memory.rss, memory.resident)),
-            ("fragmentation", Reply::Double(ratio(memory.rss, memory.allocated))),
-            ("fragmentation.bytes", difference(memory.rss, memory.allocated)),
-        ];
-        all.extend(rest.into_iter().map(|(name, value)| (Reply::text(name), value)));
+        ]));
+        all.extend(allocator(&memory));
         Ok(Reply::Map(all))
     }
+}
+
+/// What a database takes besides its data: nothing in memory, for it is on disk.
+fn database() -> Reply {
+    let names = ["overhead.hashtable.main", "overhead.hashtable.expires", "overhead.hashtable.slot-to-keys"];
+    Reply::Map(fields(names.map(|name| (name, Reply::Integer(0)))))
+}
+
+/// How what was asked of the allocator compares with what it took from the system.
+fn allocator(memory: &MemoryUse) -> Vec<(Reply, Reply)> {
+    let ratio = |part, whole| Reply::Double(ratio(part, whole));
+    let difference = |a: u64, b: u64| Reply::Integer(a as i64 - b as i64);
+    fields([
+        ("allocator.allocated", memory.allocated.into()),
+        ("allocator.active", memory.active.into()),
+        ("allocator.resident", memory.resident.into()),
+        ("allocator-fragmentation.ratio", ratio(memory.active, memory.allocated)),
+        ("allocator-fragmentation.bytes", difference(memory.active, memory.allocated)),
+        ("allocator-rss.ratio", ratio(memory.resident, memory.active)),
+        ("allocator-rss.bytes", difference(memory.resident, memory.active)),
+        ("rss-overhead.ratio", ratio(memory.rss, memory.resident)),
+        ("rss-overhead.bytes", difference(memory.rss, memory.resident)),
+        ("fragmentation", ratio(memory.rss, memory.allocated)),
+        ("fragmentation.bytes", difference(memory.rss, memory.allocated)),
+    ])
 }
 
 pub struct MemoryDoctor;

@@ -16,7 +16,7 @@ impl Command for LastSave {
         .categories(Categories::ADMIN.and(Categories::DANGEROUS))
         .tips(&["nondeterministic_output"])
         .doc("1.0.0", "O(1)", "Returns the time of the last good save, in seconds since the Unix epoch.");
-    type Output = i64;
+    type Output = u64;
 
     fn parse(_: &mut Args) -> Result<Self> {
         Ok(LastSave)
@@ -24,8 +24,8 @@ impl Command for LastSave {
 }
 
 impl SessionCommand for LastSave {
-    fn run(self, context: &mut Context<'_>) -> Result<i64> {
-        Ok(context.instance.saves.status().last_save_s as i64)
+    fn run(self, context: &mut Context<'_>) -> Result<u64> {
+        Ok(context.instance.saves.status().last_save_s)
     }
 }
 

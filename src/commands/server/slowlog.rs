@@ -52,9 +52,9 @@ impl SessionCommand for SlowlogGet {
 
 fn shown(call: SlowCall) -> Reply {
     Reply::Array(vec![
-        Reply::Integer(call.id as i64),
-        Reply::Integer(call.at_s as i64),
-        Reply::Integer(call.duration_us as i64),
+        call.id.into(),
+        call.at_s.into(),
+        call.duration_us.into(),
         Reply::Array(call.words.into_iter().map(Reply::Bulk).collect()),
         Reply::bulk(call.client),
         Reply::bulk(call.client_name),
@@ -68,7 +68,7 @@ impl Command for SlowlogLen {
         .flags(QUERY)
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
         .doc("2.2.12", "O(1)", "Returns the number of calls in the slow log.");
-    type Output = i64;
+    type Output = usize;
 
     fn parse(_: &mut Args) -> Result<Self> {
         Ok(SlowlogLen)
@@ -76,8 +76,8 @@ impl Command for SlowlogLen {
 }
 
 impl SessionCommand for SlowlogLen {
-    fn run(self, context: &mut Context<'_>) -> Result<i64> {
-        Ok(context.instance.slowlog.len() as i64)
+    fn run(self, context: &mut Context<'_>) -> Result<usize> {
+        Ok(context.instance.slowlog.len())
     }
 }
 

@@ -14,18 +14,11 @@ use crate::keyspace::event::Event;
 use crate::keyspace::tx::WriteTx;
 use bytes::Bytes;
 
-const fn spec(
-    name: &'static str,
-    arity: u32,
-    syntax: &'static str,
-    since: &'static str,
-    summary: &'static str,
-) -> Spec {
+const fn spec(name: &'static str, arity: u32, syntax: &'static str) -> Spec {
     Spec::new(name, Group::String, Arity::Exactly(arity))
         .keys(UPDATE_KEY)
         .flags(Flags::DENYOOM.and(Flags::FAST))
         .syntax(syntax)
-        .doc(since, "O(1)", summary)
 }
 
 fn add(tx: &mut WriteTx, key: &Bytes, by: i64) -> Result<i64> {
@@ -47,19 +40,15 @@ pub type Decr = Step<false>;
 
 impl<const UP: bool> Command for Step<UP> {
     const SPEC: Spec = if UP {
-        spec(
-            "INCR",
-            2,
-            "key",
+        spec("INCR", 2, "key").doc(
             "1.0.0",
+            "O(1)",
             "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
         )
     } else {
-        spec(
-            "DECR",
-            2,
-            "key",
+        spec("DECR", 2, "key").doc(
             "1.0.0",
+            "O(1)",
             "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
         )
     };
@@ -92,19 +81,15 @@ pub type DecrBy = Steps<false>;
 
 impl<const UP: bool> Command for Steps<UP> {
     const SPEC: Spec = if UP {
-        spec(
-            "INCRBY",
-            3,
-            "key increment",
+        spec("INCRBY", 3, "key increment").doc(
             "1.0.0",
+            "O(1)",
             "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
         )
     } else {
-        spec(
-            "DECRBY",
-            3,
-            "key decrement",
+        spec("DECRBY", 3, "key decrement").doc(
             "1.0.0",
+            "O(1)",
             "Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.",
         )
     };
@@ -137,11 +122,9 @@ pub struct IncrByFloat {
 }
 
 impl Command for IncrByFloat {
-    const SPEC: Spec = spec(
-        "INCRBYFLOAT",
-        3,
-        "key increment",
+    const SPEC: Spec = spec("INCRBYFLOAT", 3, "key increment").doc(
         "2.6.0",
+        "O(1)",
         "Increment the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
     );
     type Output = Bytes;

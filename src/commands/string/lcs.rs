@@ -10,7 +10,7 @@ use crate::encoding::numbers::Kind;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::ReadTx;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, fields};
 use bytes::Bytes;
 
 /// What `LCS` answers with.
@@ -92,26 +92,21 @@ impl ReadCommand for Lcs {
         let found = lcs::find(&a, &b, max_bytes)?;
         Ok(match answer {
             Answer::Text => Reply::bulk(found.text(&a)),
-            Answer::Length => Reply::Integer(found.len as i64),
+            Answer::Length => found.len.into(),
             Answer::Matches { min_len, with_len } => {
                 let long = found.matches.iter().filter(|run| run.a.len() as i64 >= min_len);
                 let matches = long.map(|run| reply_of_match(run, with_len)).collect();
-                Reply::Map(vec![
-                    (Reply::text("matches"), Reply::Array(matches)),
-                    (Reply::text("len"), Reply::Integer(found.len as i64)),
-                ])
+                Reply::Map(fields([("matches", Reply::Array(matches)), ("len", found.len.into())]))
             }
         })
     }
 }
 
 fn reply_of_match(run: &Match, with_len: bool) -> Reply {
-    let ends = |range: &std::ops::Range<usize>| {
-        Reply::Array(vec![Reply::Integer(range.start as i64), Reply::Integer(range.end as i64 - 1)])
-    };
+    let ends = |range: &std::ops::Range<usize>| Reply::from(vec![range.start, range.end - 1]);
     let mut reply = vec![ends(&run.a), ends(&run.b)];
     if with_len {
-        reply.push(Reply::Integer(run.a.len() as i64));
+        reply.push(run.a.len().into());
     }
     Reply::Array(reply)
 }

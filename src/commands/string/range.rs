@@ -27,7 +27,7 @@ impl Command for Append {
             "O(1) but for the length of what is appended; one chunk of a large value is written again.",
             "Appends a string to the value of a key. Creates the key if it doesn't exist.",
         );
-    type Output = i64;
+    type Output = u64;
 
     fn parse(args: &mut Args) -> Result<Self> {
         Ok(Append { key: args.bytes()?, value: args.bytes()? })
@@ -39,9 +39,9 @@ impl WriteCommand for Append {
         Keys::one(&self.key)
     }
 
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<i64> {
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<u64> {
         let mut slot = tx.slot(&self.key)?;
-        Ok(string::append(tx, &mut slot, &self.value)? as i64)
+        string::append(tx, &mut slot, &self.value)
     }
 }
 
@@ -61,7 +61,7 @@ impl Command for SetRange {
             "O(M) where M is the length of the value argument; what lies between is not written.",
             "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
         );
-    type Output = i64;
+    type Output = u64;
 
     fn parse(args: &mut Args) -> Result<Self> {
         let (key, offset) = (args.bytes()?, args.integer()?);
@@ -75,9 +75,9 @@ impl WriteCommand for SetRange {
         Keys::one(&self.key)
     }
 
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<i64> {
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<u64> {
         let mut slot = tx.slot(&self.key)?;
-        Ok(string::set_range(tx, &mut slot, self.offset, &self.value)? as i64)
+        string::set_range(tx, &mut slot, self.offset, &self.value)
     }
 }
 

@@ -116,7 +116,7 @@ impl Command for StrLen {
         .flags(Flags::FAST)
         .syntax("key")
         .doc("2.2.0", "O(1)", "Returns the length of a string value.");
-    type Output = i64;
+    type Output = u64;
 
     fn parse(args: &mut Args) -> Result<Self> {
         Ok(StrLen { key: args.bytes()? })
@@ -128,7 +128,7 @@ impl ReadCommand for StrLen {
         Keys::one(&self.key)
     }
 
-    fn run(&self, tx: &ReadTx<'_>) -> Result<i64> {
-        Ok(tx.meta_of(&self.key, Kind::String)?.map_or(0, |meta| string::len(&meta)) as i64)
+    fn run(&self, tx: &ReadTx<'_>) -> Result<u64> {
+        Ok(tx.meta_of(&self.key, Kind::String)?.map_or(0, |meta| string::len(&meta)))
     }
 }

@@ -165,25 +165,23 @@ impl<const MILLISECONDS: bool> SetWithDeadline<MILLISECONDS> {
 }
 
 impl<const MILLISECONDS: bool> Command for SetWithDeadline<MILLISECONDS> {
-    const SPEC: Spec =
-        if MILLISECONDS {
-            Spec::new("PSETEX", Group::String, Arity::Exactly(4))
-.deprecated("2.6.12", "`SET` with the `PX` argument").syntax("key milliseconds value").doc(
-            "2.6.0",
-            "O(1)",
-            "Sets both string value and expiration time in milliseconds of a key. The key is created if it \
-             doesn't exist.",
-        )
+    const SPEC: Spec = {
+        let (name, syntax, since, replaced_by) = if MILLISECONDS {
+            ("PSETEX", "key milliseconds value", "2.6.0", "`SET` with the `PX` argument")
         } else {
-            Spec::new("SETEX", Group::String, Arity::Exactly(4))
-.deprecated("2.6.12", "`SET` with the `EX` argument").syntax("key seconds value").doc(
-            "2.0.0",
-            "O(1)",
-            "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
-        )
-        }
-        .keys(OVERWRITE_KEY)
-        .flags(Flags::DENYOOM);
+            ("SETEX", "key seconds value", "2.0.0", "`SET` with the `EX` argument")
+        };
+        Spec::new(name, Group::String, Arity::Exactly(4))
+            .deprecated("2.6.12", replaced_by)
+            .keys(OVERWRITE_KEY)
+            .flags(Flags::DENYOOM)
+            .syntax(syntax)
+            .doc(
+                since,
+                "O(1)",
+                "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
+            )
+    };
     type Output = ();
 
     fn parse(args: &mut Args) -> Result<Self> {
