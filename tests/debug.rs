@@ -230,6 +230,20 @@ fn the_whole_configuration_can_be_written() {
     assert!(text.contains("\nmaxclients 10000\n"), "{text}");
 }
 
+#[test]
+fn clients_by_the_memory_they_take() {
+    let mut client = Client::new(ProtectedAction::Yes);
+    assert_eq!(client.error("DEBUG CLIENT-EVICTION"), "ERR maxmemory-clients is disabled.");
+    client.call("CONFIG SET maxmemory-clients 100mb").unwrap();
+    let Reply::Verbatim("txt", text) = client.call("DEBUG CLIENT-EVICTION").unwrap() else { panic!() };
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 19);
+    assert_eq!(lines[0], "bucket          0 -      32767: tot-mem:          0, clients: 0");
+    assert_eq!(lines[1], "bucket      32768 -      65535: tot-mem:          0, clients: 0");
+    assert_eq!(lines[18], "bucket 4294967296+            : tot-mem:          0, clients: 0");
+}
+
 /// Where the allocator tells nothing, there is no such subcommand, as in Redis.
 #[test]
 fn what_the_allocator_tells() {

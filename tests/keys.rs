@@ -112,6 +112,24 @@ fn keys_that_come_and_go_disturb_no_walk() {
 }
 
 #[test]
+fn as_many_cursors_are_remembered_as_configured() {
+    let mut world = World::new();
+    (0..10).for_each(|number| drop(world.call(&format!("SET key{number} 1"))));
+    world.call("CONFIG SET scan-cursors 2");
+    let mut cursor = |count: u32| {
+        let Reply::Array(page) = world.call(&format!("SCAN 0 COUNT {count}")) else { panic!() };
+        let [Reply::Bulk(cursor), _] = page.as_slice() else { panic!("{page:?}") };
+        String::from_utf8(cursor.to_vec()).unwrap()
+    };
+    let [oldest, older, last] = [1, 2, 3].map(&mut cursor);
+    let mut is_known = |cursor: &str| {
+        let words = [Bytes::from("SCAN"), Bytes::copy_from_slice(cursor.as_bytes())];
+        world.client.call(&words).is_ok()
+    };
+    assert!(is_known(&last) && is_known(&older) && !is_known(&oldest));
+}
+
+#[test]
 fn few_keys_are_chosen_with_the_same_probability() {
     let mut world = World::new();
     for key in ["a", "aa", "b", "zzz"] {

@@ -112,6 +112,17 @@ impl Settings {
         }
     }
 
+    /// `maxmemory-clients` in bytes; 0 is no limit.
+    pub fn client_memory_limit(&self) -> u64 {
+        match u64::try_from(self.maxmemory_clients) {
+            Ok(bytes) => bytes,
+            Err(_) => {
+                let percent = u128::from(self.maxmemory_clients.unsigned_abs());
+                u64::try_from(u128::from(self.maxmemory) * percent / 100).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
     /// How `cache-size` is divided on a machine with so much memory: bytes for values, and for
     /// blocks of files.
     pub fn cache_shares(&self, machine_bytes: u64) -> (u64, u64) {

@@ -1,7 +1,8 @@
 //! What a running database does by itself: deleting keys whose time has come, making writes survive
-//! the loss of power once a second, looking for room on the disk, and sweeping up what emptied databases left on disk. Each on a
+//! the loss of power once a second, looking after the limits (room on the disk, clients' memory), and sweeping up what emptied databases left on disk. Each on a
 //! thread of its own, so that none waits for another.
 
+use super::clients::Clients;
 use super::disk_room::DiskRoom;
 use super::process::MemoryUse;
 use super::stats::Stats;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 const EXPIRE_PERIOD: Duration = Duration::from_millis(25);
 const SYNC_PERIOD: Duration = Duration::from_secs(1);
-const LOOK_AT_DISK_PERIOD: Duration = Duration::from_millis(100);
+const LIMITS_PERIOD: Duration = Duration::from_millis(100);
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 const SAMPLE_PERIOD: Duration = Duration::from_millis(100);
 
@@ -30,6 +31,7 @@ pub struct Background {
 
 struct Shared {
     keyspace: Arc<Keyspace>,
+    clients: Arc<Clients>,
     disk_room: Arc<DiskRoom>,
     stats: Arc<Stats>,
     stopped: Mutex<bool>,
@@ -61,7 +63,7 @@ impl Task {
 const TASKS: [Task; 5] = [
     Task::new("expirer", EXPIRE_PERIOD, Shared::expire),
     Task::new("syncer", SYNC_PERIOD, Shared::sync).vital(),
-    Task::new("disk-room", LOOK_AT_DISK_PERIOD, Shared::look_at_disk).vital(),
+    Task::new("limits", LIMITS_PERIOD, Shared::look_at_limits).vital(),
     Task::new("sweeper", SWEEP_PERIOD, Shared::sweep),
     Task::new("sampler", SAMPLE_PERIOD, Shared::sample),
 ];
@@ -73,12 +75,14 @@ impl Background {
     /// When the operating system has no thread to give.
     pub fn start(
         keyspace: Arc<Keyspace>,
+        clients: Arc<Clients>,
         disk_room: Arc<DiskRoom>,
         stats: Arc<Stats>,
         syncs: bool,
     ) -> std::io::Result<Background> {
         let shared = Arc::new(Shared {
             keyspace,
+            clients,
             disk_room,
             stats,
             stopped: Mutex::new(false),
@@ -182,8 +186,10 @@ impl Shared {
         Ok(())
     }
 
-    fn look_at_disk(&self) -> Result<()> {
+    /// Looks whether the disk has room, and whether clients take too much memory.
+    fn look_at_limits(&self) -> Result<()> {
         self.disk_room.look(self.keyspace.engine().free_disk_bytes());
+        self.stats.evicted_clients.add(self.clients.evict() as u64);
         Ok(())
     }
 
@@ -208,6 +214,11 @@ mod tests {
     fn keyspace() -> Arc<Keyspace> {
         let clock = Arc::new(SystemClock);
         Arc::new(Keyspace::open(Box::new(MemoryEngine::new()), clock, 1).unwrap())
+    }
+
+    fn start(keyspace: &Arc<Keyspace>) -> Background {
+        let (clients, disk_room, stats) = Default::default();
+        Background::start(keyspace.clone(), clients, disk_room, stats, true).unwrap()
     }
 
     fn put(keyspace: &Keyspace, name: &str, deadline_ms: u64) {
@@ -236,7 +247,7 @@ mod tests {
     #[test]
     fn keys_go_without_anybody_looking() {
         let keyspace = keyspace();
-        let _background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
+        let _background = start(&keyspace);
         let now_ms = SystemClock.now_ms();
         (0..1000).for_each(|number| put(&keyspace, &number.to_string(), now_ms + 20));
         put(&keyspace, "stays", now_ms + 3_600_000);
@@ -247,7 +258,7 @@ mod tests {
     fn it_can_be_switched_off() {
         let keyspace = keyspace();
         keyspace.set_active_expiry(false);
-        let _background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
+        let _background = start(&keyspace);
         put(&keyspace, "a", SystemClock.now_ms() + 1);
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(keyspace.key_count(0).unwrap(), 1);
@@ -258,8 +269,7 @@ mod tests {
     #[test]
     fn what_can_wait_waits_while_paused() {
         let keyspace = keyspace();
-        let (disk_room, stats) = <(Arc<DiskRoom>, Arc<Stats>)>::default();
-        let background = Background::start(keyspace.clone(), disk_room.clone(), stats, true).unwrap();
+        let background = start(&keyspace);
         background.pause(true);
         put(&keyspace, "a", SystemClock.now_ms() + 1);
         std::thread::sleep(Duration::from_millis(100));
@@ -273,14 +283,14 @@ mod tests {
         let keyspace = keyspace();
         put(&keyspace, "a", u64::MAX);
         keyspace.flush_databases(0, None).unwrap();
-        let _background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
+        let _background = start(&keyspace);
         assert!(wait_for(|| keyspace.engine().memory_bytes() < 200));
     }
 
     #[test]
     fn the_threads_end_at_once() {
         let keyspace = keyspace();
-        let background = Background::start(keyspace.clone(), Arc::default(), Arc::default(), true).unwrap();
+        let background = start(&keyspace);
         let watch = Stopwatch::start();
         drop(background);
         assert!(watch.elapsed_us() < 500_000);

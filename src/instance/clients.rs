@@ -4,6 +4,7 @@
 //! else reads, and may ask for a client's end. Reading never makes an owner wait: what changes with
 //! every command is atomic, and what changes seldom is behind a lock held for a copy.
 
+use super::client_memory::RecentBuffers;
 use crate::clock::Clock;
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
@@ -57,6 +58,8 @@ impl ClientAddress {
 /// What a client uses of the server, kept by whoever serves it.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Memory for the connection itself.
+    pub connection_bytes: AtomicUsize,
     /// Bytes of requests that have arrived but not been run.
     pub query_buffer_bytes: AtomicUsize,
     /// Room left in the buffer for them.
@@ -193,6 +196,13 @@ impl Client {
         self.details.lock().clone()
     }
 
+    /// Bytes of the texts that are known of the client.
+    pub fn text_bytes(&self) -> usize {
+        let details = self.details.lock();
+        let texts = [&details.name, &details.library_name, &details.library_version, &details.user];
+        texts.into_iter().chain([&self.address.peer, &self.address.local]).map(String::len).sum()
+    }
+
     /// Changes what changes seldom.
     pub fn change_details(&self, change: impl FnOnce(&mut Details)) {
         change(&mut self.details.lock());
@@ -311,6 +321,9 @@ pub struct Clients {
     last_id: AtomicU64,
     clients: RwLock<BTreeMap<ClientId, Arc<Client>>>,
     pause: Pause,
+    pub(super) memory_limit: AtomicU64,
+    /// The largest buffers that they had of late.
+    pub recent_buffers: RecentBuffers,
 }
 
 impl Clients {

@@ -2,6 +2,7 @@
 
 pub mod acl;
 pub mod background;
+pub mod client_memory;
 pub mod clients;
 pub mod disk_room;
 pub mod histogram;
@@ -31,7 +32,7 @@ use std::sync::{Arc, OnceLock, Weak};
 pub struct Instance {
     pub keyspace: Arc<Keyspace>,
     pub acl: acl::Acl,
-    pub clients: clients::Clients,
+    pub clients: Arc<clients::Clients>,
     pub stats: Arc<Stats>,
     pub slowlog: Slowlog,
     pub latency: Latency,
@@ -90,7 +91,7 @@ impl Instance {
             keyspace: Arc::new(keyspace),
             background: Mutex::new(None),
             acl: acl::Acl::new(&settings.requirepass),
-            clients: clients::Clients::default(),
+            clients: Arc::default(),
             stats,
             slowlog: Slowlog::new(-1, 0),
             latency: Latency::default(),
@@ -101,9 +102,7 @@ impl Instance {
             itself: OnceLock::new(),
             settings: CurrentSettings::new(settings),
         };
-        instance.disk_room.configure(instance.settings().min_free_disk_space);
-        instance.configure_statistics();
-        instance.keyspace.set_max_string_bytes(instance.settings().proto_max_bulk_len);
+        instance.apply(&instance.settings());
         instance
     }
 
@@ -116,8 +115,13 @@ impl Instance {
         let mut background = self.background.lock();
         if background.is_none() {
             let syncs = self.settings().appendfsync != AppendFsync::No;
-            let started =
-                Background::start(self.keyspace.clone(), self.disk_room.clone(), self.stats.clone(), syncs);
+            let started = Background::start(
+                self.keyspace.clone(),
+                self.clients.clone(),
+                self.disk_room.clone(),
+                self.stats.clone(),
+                syncs,
+            );
             *background =
                 Some(started.map_err(|error| error::Error::err(format_args!("no thread: {error}")))?);
         }
@@ -162,10 +166,17 @@ impl Instance {
             if old.requirepass != new.requirepass {
                 self.acl.set_requirepass(&new.requirepass);
             }
-            self.disk_room.configure(new.min_free_disk_space);
-            self.configure_statistics();
-            self.keyspace.set_max_string_bytes(new.proto_max_bulk_len);
+            self.apply(new);
         })
+    }
+
+    /// Lets those who are asked too often to look at the settings know what they say.
+    fn apply(&self, settings: &Settings) {
+        self.disk_room.configure(settings.min_free_disk_space);
+        self.clients.set_memory_limit(settings.client_memory_limit());
+        self.keyspace.set_max_string_bytes(settings.proto_max_bulk_len);
+        self.keyspace.cursors().set_most(settings.scan_cursors as usize);
+        self.configure_statistics();
     }
 
     /// Calls `listener` with the settings before and after every change; a reason that it returns

@@ -85,6 +85,8 @@ pub struct Stats {
     pub net_output_bytes: Counter,
     pub expired_keys: Counter,
     pub evicted_keys: Counter,
+    /// Clients closed because of `maxmemory-clients`.
+    pub evicted_clients: Counter,
     /// Changes of keys since the last checkpoint.
     pub changes_since_save: Counter,
     /// Error replies of all kinds.
@@ -166,6 +168,7 @@ impl Stats {
             &self.net_output_bytes,
             &self.expired_keys,
             &self.evicted_keys,
+            &self.evicted_clients,
             &self.error_replies,
         ];
         all.into_iter().for_each(Counter::reset);

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 
-/// How many cursors are remembered.
+/// How many cursors are remembered, unless [`Cursors::set_most`] says otherwise.
 const CURSORS: usize = 65_536;
 /// How many bytes of keys they may take together.
 const CURSOR_BYTES: usize = 64 << 20;
@@ -29,14 +29,23 @@ struct Table {
     oldest: u64,
     numbers: HashMap<Bytes, u64>,
     bytes: usize,
+    /// How many are remembered.
+    most: usize,
 }
 
 impl Cursors {
     /// An empty table for the `opened`th opening of the database.
     pub fn new(opened: u32) -> Cursors {
         let oldest = (u64::from(opened) << OPENED_SHIFT) + 1;
-        let table = Table { places: VecDeque::new(), oldest, numbers: HashMap::new(), bytes: 0 };
-        Cursors { table: Mutex::new(table) }
+        let (places, numbers) = (VecDeque::new(), HashMap::new());
+        Cursors { table: Mutex::new(Table { places, oldest, numbers, bytes: 0, most: CURSORS }) }
+    }
+
+    /// Sets how many cursors are remembered (`scan-cursors`), at least one.
+    pub fn set_most(&self, most: usize) {
+        let mut table = self.table.lock();
+        table.most = most.max(1);
+        table.forget_what_is_too_much();
     }
 
     /// A number for a place; the same place gets the same number as long as that is not among the
@@ -53,9 +62,7 @@ impl Cursors {
         table.bytes += place.len();
         table.numbers.insert(place.clone(), number);
         table.places.push_back(place);
-        while table.places.len() > CURSORS || (table.bytes > CURSOR_BYTES && table.places.len() > 1) {
-            table.forget_oldest();
-        }
+        table.forget_what_is_too_much();
         number
     }
 
@@ -72,6 +79,12 @@ impl Cursors {
 }
 
 impl Table {
+    fn forget_what_is_too_much(&mut self) {
+        while self.places.len() > self.most || (self.bytes > CURSOR_BYTES && self.places.len() > 1) {
+            self.forget_oldest();
+        }
+    }
+
     fn forget_oldest(&mut self) {
         let Some(place) = self.places.pop_front() else { return };
         if self.numbers.get(&place) == Some(&self.oldest) {
@@ -110,6 +123,19 @@ mod tests {
         assert!(cursors.place_of(first).is_err());
         assert_eq!(cursors.place_of(first + 1).unwrap(), place(1));
         assert_eq!(cursors.table.lock().numbers.len(), CURSORS);
+    }
+
+    #[test]
+    fn fewer_are_remembered_if_asked() {
+        let cursors = Cursors::new(1);
+        let numbers: Vec<u64> = (0..10).map(|number| cursors.number_of(place(number))).collect();
+        cursors.set_most(3);
+        assert_eq!(numbers.iter().filter(|number| cursors.place_of(**number).is_ok()).count(), 3);
+        let next = cursors.number_of(place(10));
+        assert_eq!(cursors.place_of(next).unwrap(), place(10));
+        assert!(cursors.place_of(numbers[7]).is_err() && cursors.place_of(numbers[8]).is_ok());
+        cursors.set_most(0);
+        assert_eq!(cursors.place_of(next).unwrap(), place(10));
     }
 
     #[test]

@@ -69,9 +69,8 @@ impl ReplyBuffer {
     }
 
     /// Large values that wait to be sent: how many, and how long in all, shared though they are.
-    /// O(n).
     pub fn pieces(&self) -> (usize, usize) {
-        (self.large.len(), self.large.iter().map(|large| large.bytes.len()).sum())
+        (self.large.len(), self.len - (self.small.len() - self.sent))
     }
 
     /// Appends a reply. [`Reply::Silence`] appends nothing.

@@ -35,6 +35,8 @@ const COMMANDS_PER_TURN: usize = 512;
 const OUTPUT_BYTES_PER_TURN: usize = 1024 * 1024;
 /// When a client has been silent for so long, its empty read buffer goes.
 const IDLE_BEFORE_SHRINKING_S: u64 = 2;
+/// A client that takes so much more makes the server look at what all clients take.
+const MUCH_MORE_BYTES: usize = 1024 * 1024;
 /// Pieces of replies handed to the system in one call.
 const SLICES: usize = 64;
 
@@ -57,6 +59,10 @@ pub struct Connection {
     waker: RefCell<Option<Waker>>,
     /// How long the output has been over the soft limit, as the sweeper counts.
     over_soft_limit_s: Cell<u32>,
+    /// The largest buffers for input and output since the sweeper came, bytes.
+    largest_buffers: Cell<(usize, usize)>,
+    /// Bytes of both buffers when the limit of all clients together was last looked at.
+    looked_at_bytes: Cell<usize>,
 }
 
 struct Io {
@@ -106,6 +112,7 @@ impl Connection {
     /// A client that has just connected.
     pub fn new(stream: Stream, session: Session) -> Rc<Connection> {
         let client = session.client.clone();
+        client.counters.connection_bytes.store(size_of::<Connection>(), Ordering::Relaxed);
         let io = Io {
             stream,
             input: BytesMut::new(),
@@ -124,6 +131,8 @@ impl Connection {
             killed: Cell::new(false),
             waker: RefCell::new(None),
             over_soft_limit_s: Cell::new(0),
+            largest_buffers: Cell::default(),
+            looked_at_bytes: Cell::default(),
         })
     }
 
@@ -203,7 +212,13 @@ impl Connection {
             self.wake_after_turn.set(true);
             return Poll::Pending;
         }
-        match std::task::ready!(self.io.borrow_mut().poll_write(&self.client, cx)) {
+        let io = &mut *self.io.borrow_mut();
+        let waits = !io.output.is_empty();
+        let written = io.poll_write(&self.client, cx);
+        if waits {
+            self.publish(io);
+        }
+        match std::task::ready!(written) {
             Ok(()) => Poll::Ready(true),
             Err(error) => {
                 tracing::debug!(client = self.client.id, "writing to a client failed: {error}");
@@ -354,6 +369,8 @@ impl Connection {
         if !self.in_turn.get() && !self.is_killed() && (io.turn.is_some() || !io.output.is_empty()) {
             self.in_turn.set(true);
             worker.turn.join(self.clone());
+        } else {
+            self.mind_memory(worker, &io);
         }
     }
 
@@ -363,6 +380,8 @@ impl Connection {
         let io = &mut *self.io.borrow_mut();
         io.end_turn(failed, worker.shared.instance.keyspace.engine().undone());
         self.write_some(io);
+        self.publish(io);
+        self.mind_memory(worker, io);
         if self.wake_after_turn.take() || !io.is_drained() || self.is_killed() {
             self.wake();
         }
@@ -422,16 +441,39 @@ impl Connection {
     fn publish(&self, io: &Io) {
         let counters = &self.client.counters;
         let set = |counter: &AtomicUsize, value: usize| counter.store(value, Ordering::Relaxed);
+        let (input, output) = (io.input.capacity(), io.output.len());
         set(&counters.query_buffer_bytes, io.input.len());
-        set(&counters.query_buffer_free_bytes, io.input.capacity() - io.input.len());
-        set(&counters.output_bytes, io.output.len());
-        if io.output.len() > counters.output_peak_bytes.load(Ordering::Relaxed) {
-            set(&counters.output_peak_bytes, io.output.len());
+        set(&counters.query_buffer_free_bytes, input - io.input.len());
+        set(&counters.output_bytes, output);
+        set(&counters.output_buffer_bytes, io.output.buffer_bytes());
+        let (pieces, pieces_bytes) = io.output.pieces();
+        set(&counters.output_pieces, pieces);
+        set(&counters.output_pieces_bytes, pieces_bytes);
+        if output > counters.output_peak_bytes.load(Ordering::Relaxed) {
+            set(&counters.output_peak_bytes, output);
         }
+        let largest = self.largest_buffers.get();
+        self.largest_buffers.set((largest.0.max(input), largest.1.max(output)));
+    }
+
+    /// Looks at once whether clients take too much memory if this one takes much more than before:
+    /// the next regular look may come too late.
+    fn mind_memory(&self, worker: &Worker, io: &Io) {
+        let bytes = io.input.capacity() + io.output.len();
+        if bytes <= self.looked_at_bytes.get() + MUCH_MORE_BYTES {
+            // What it gives back, it may take again.
+            return self.looked_at_bytes.set(bytes.min(self.looked_at_bytes.get()));
+        }
+        self.looked_at_bytes.set(bytes);
+        let instance = &worker.shared.instance;
+        instance.stats.evicted_clients.add(instance.clients.evict() as u64);
     }
 
     /// Adds what was read and written since the last time to the server's totals.
     fn count_traffic(&self, worker: &Worker, io: &mut Io) {
+        let (input, output) = self.largest_buffers.take();
+        let recent = &worker.shared.instance.clients.recent_buffers;
+        recent.note(worker.now_ms() / 1000, input, output);
         let counters = &self.client.counters;
         let now =
             (counters.net_in_bytes.load(Ordering::Relaxed), counters.net_out_bytes.load(Ordering::Relaxed));

@@ -4,6 +4,7 @@ use super::support::*;
 use diskdb::config::Settings;
 use diskdb::config::values::{OutputBufferLimit, OutputBufferLimits};
 use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -95,5 +96,86 @@ fn a_bulk_over_its_limit_is_an_error() {
     client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1048577\r\n");
     client.expect("-ERR Protocol error: invalid bulk length\r\n");
     client.expect_end();
+    server.stop().unwrap();
+}
+
+/// A field of INFO that is a number.
+fn info(client: &mut Client<TcpStream>, section: &str, field: &str) -> u64 {
+    client.send(format!("INFO {section}\r\n"));
+    let length: usize = client.line()[1..].parse().unwrap();
+    let text = client.take(length + 2);
+    let value = text.lines().find_map(|line| line.strip_prefix(&format!("{field}:"))).unwrap();
+    value.trim().parse().unwrap()
+}
+
+/// Waits until so many clients were evicted.
+fn expect_evicted(client: &mut Client<TcpStream>, count: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    while info(client, "stats", "evicted_clients") != count {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends a request but for its end, so that the server has to keep it; returns the end.
+fn send_most(client: &mut Client<TcpStream>, megabytes: usize) -> Vec<u8> {
+    let mut request = command(&[b"SET", b"big", &vec![b'x'; megabytes << 20]]);
+    let end = request.split_off(request.len() - 10);
+    client.send(request);
+    end
+}
+
+#[test]
+fn clients_that_take_too_much_memory_together_lose_the_largest() {
+    let server = start(Settings { maxmemory_clients: 24 << 20, ..settings() });
+    let mut admin = connect(&server);
+    let (mut protected, mut small, mut large) = (connect(&server), connect(&server), connect(&server));
+    admin.call("CLIENT NO-EVICT ON", "+OK\r\n");
+    protected.call("CLIENT NO-EVICT ON", "+OK\r\n");
+    // Buffers have up to twice the room they need.
+    let ends = [send_most(&mut protected, 6), send_most(&mut small, 2)];
+    // All of it: what a client takes is known while it arrives.
+    let _ = large.stream.write_all(&command(&[b"SET", b"big", &vec![b'x'; 50 << 20]]));
+    large.expect_end();
+    expect_evicted(&mut admin, 1);
+    for (client, end) in [&mut protected, &mut small].into_iter().zip(ends) {
+        client.send(end);
+        client.expect("+OK\r\n");
+    }
+    // The limit can be changed while the server runs.
+    let _ = send_most(&mut small, 2);
+    admin.call("CONFIG SET maxmemory-clients 1mb", "+OK\r\n");
+    small.expect_end();
+    server.stop().unwrap();
+}
+
+#[test]
+fn replies_that_nobody_reads_count_against_the_limit() {
+    let server = start(settings());
+    let (mut admin, mut reader) = (connect(&server), connect(&server));
+    reader.send(command(&[b"SET", b"value", &vec![b'x'; 40 << 20]]));
+    reader.expect("+OK\r\n");
+    admin.call("CONFIG SET maxmemory-clients 16mb", "+OK\r\n");
+    reader.send("GET value\r\n");
+    expect_evicted(&mut admin, 1);
+    assert!(reader.rest().len() < 40 << 20);
+    assert!(info(&mut admin, "clients", "client_recent_max_output_buffer") > 10 << 20);
+    server.stop().unwrap();
+}
+
+#[test]
+fn the_largest_buffers_of_late_are_told() {
+    let server = start(settings());
+    let (mut admin, mut client) = (connect(&server), connect(&server));
+    assert!(info(&mut admin, "clients", "client_recent_max_input_buffer") < 100_000);
+    client.send(command(&[b"SET", b"value", &vec![b'x'; 5 << 20]]));
+    client.expect("+OK\r\n");
+    drop(client);
+    let deadline = Instant::now() + PATIENCE;
+    while info(&mut admin, "clients", "client_recent_max_input_buffer") < 1 << 20 {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(info(&mut admin, "clients", "client_recent_max_output_buffer") < 100_000);
     server.stop().unwrap();
 }

@@ -92,13 +92,7 @@ fn describe(out: &mut String, client: &Client, now_ms: u64) {
     let output = counters.output_bytes.load(Relaxed);
     let output_buffer = counters.output_buffer_bytes.load(Relaxed);
     let events = if output > 0 { "rw" } else { "r" };
-    let text_bytes = details.name.len()
-        + details.library_name.len()
-        + details.library_version.len()
-        + details.user.len()
-        + client.address.peer.len()
-        + client.address.local.len();
-    let total = size_of::<Client>() + text_bytes + query + query_free + output_buffer + pieces_bytes;
+    let total = client.memory_bytes();
     // Writing to a String does not fail.
     let _ = writeln!(
         out,

@@ -103,6 +103,7 @@ impl SessionCommand for Debug {
             (b"structsize", []) => Ok(Reply::bulk(structsize())),
             (b"quicklist-packed-threshold", [size]) => packed_threshold(size),
             (b"replybuffer", [what, value]) => replybuffer(what, value, self.complaint),
+            (b"client-eviction", []) => client_eviction(context),
             (b"stringmatch-len", [pattern, text]) => {
                 Ok(Reply::Integer(glob::matches(pattern, text, glob::Case::Sensitive).into()))
             }
@@ -347,6 +348,31 @@ fn replybuffer(what: &Bytes, value: &Bytes, complaint: Error) -> Result<Reply> {
     }
     let named = is(value, "NEVER") || is(value, "RESET");
     if named || text::parse_i64(value).is_some() { Ok(Reply::Ok) } else { Err(Error::NotInteger) }
+}
+
+/// The sizes that are told apart, by their binary digits.
+const SIZES: std::ops::RangeInclusive<usize> = 15..=33;
+
+fn client_eviction(context: &Context) -> Result<Reply> {
+    let clients = &context.instance.clients;
+    if clients.memory_limit() == 0 {
+        return Err(Error::text("ERR maxmemory-clients is disabled."));
+    }
+    let sizes = clients.evictable_by_size();
+    let mut text = String::new();
+    for digits in SIZES {
+        let (first, last) = (digits == *SIZES.start(), digits == *SIZES.end());
+        let counted = match (first, last) {
+            (true, _) => &sizes[..=digits],
+            (_, true) => &sizes[digits..],
+            _ => &sizes[digits..=digits],
+        };
+        let (bytes, count) = counted.iter().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+        let from = if first { 0 } else { 1_u64 << (digits - 1) };
+        let to = if last { "+            ".into() } else { format!(" - {:10}", (1_u64 << digits) - 1) };
+        text += &format!("bucket {from:10}{to}: tot-mem: {bytes:10}, clients: {count}\n");
+    }
+    Ok(Reply::Verbatim("txt", text.into()))
 }
 
 fn no_such_encoding(context: &Context, key: &Bytes, encoding: &str) -> Result<Reply> {

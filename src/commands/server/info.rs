@@ -1,7 +1,7 @@
 //! `INFO`: what the server tells of itself, in sections.
 
 use super::latency::histogram_of;
-use super::memory::{client_buffers, ratio};
+use super::memory::ratio;
 use super::observe::stats_of;
 use super::{Command, Context, SessionCommand};
 use crate::REDIS_VERSION;
@@ -10,7 +10,7 @@ use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Categories, Flags, Group, Spec};
 use crate::error::Result;
 use crate::instance::Instance;
-use crate::instance::clients::{ClientFlag, Transport};
+use crate::instance::clients::{Client, ClientFlag, Transport};
 use crate::instance::process::{self, CpuUse, MemoryUse, processors};
 use crate::protocol::Reply;
 use bytes::Bytes;
@@ -172,13 +172,22 @@ fn clients(context: &Context, out: &mut Lines) -> Result<()> {
     let all = instance.clients.all();
     let connected = all.iter().filter(|client| client.address.transport != Transport::Embedded).count();
     let blocked = all.iter().filter(|client| client.has_flag(ClientFlag::Blocked)).count();
-    let largest_input = all.iter().map(|client| client.counters.query_buffer_bytes.load(Relaxed)).max();
-    let largest_output = all.iter().map(|client| client.counters.output_peak_bytes.load(Relaxed)).max();
+    // Of those that are there, and of those that were.
+    let now = |client: &Client| {
+        let counters = &client.counters;
+        let free = counters.query_buffer_free_bytes.load(Relaxed);
+        (counters.query_buffer_bytes.load(Relaxed) + free, counters.output_bytes.load(Relaxed))
+    };
+    let recent = instance.clients.recent_buffers.largest(instance.keyspace.clock().now_ms() / 1000);
+    let (input, output) = all
+        .iter()
+        .map(|client| now(client))
+        .fold(recent, |(input, output), buffers| (input.max(buffers.0), output.max(buffers.1)));
     out.field("connected_clients", connected);
     out.field("cluster_connections", 0);
     out.field("maxclients", instance.settings().maxclients);
-    out.field("client_recent_max_input_buffer", largest_input.unwrap_or(0));
-    out.field("client_recent_max_output_buffer", largest_output.unwrap_or(0));
+    out.field("client_recent_max_input_buffer", input);
+    out.field("client_recent_max_output_buffer", output);
     out.field("blocked_clients", blocked);
     out.zeros(&["tracking_clients", "clients_in_timeout_table"]);
     Ok(())
@@ -220,7 +229,7 @@ fn memory(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("mem_fragmentation_bytes", memory.rss as i64 - memory.allocated as i64);
     out.zeros(&["mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers"]);
     out.zeros(&["mem_clients_slaves"]);
-    out.field("mem_clients_normal", client_buffers(instance));
+    out.field("mem_clients_normal", instance.clients.memory_bytes());
     out.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     out.field("mem_allocator", process::allocator_name());
     out.zeros(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"]);
@@ -295,7 +304,8 @@ fn stats(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("expired_stale_perc", "0.00");
     out.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
     out.field("evicted_keys", stats.evicted_keys.get());
-    out.zeros(&["evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    out.field("evicted_clients", stats.evicted_clients.get());
+    out.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     out.field("keyspace_hits", hits);
     out.field("keyspace_misses", misses);
     out.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec"]);

@@ -6,14 +6,11 @@ use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Group, KeyFlags, KeySpec, Spec};
 use crate::data_types::key;
 use crate::error::{Error, Result};
-use crate::instance::Instance;
-use crate::instance::clients::Client;
 use crate::instance::process::{self, MemoryUse};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::ReadTx;
 use crate::protocol::{Reply, fields};
 use bytes::Bytes;
-use std::sync::atomic::Ordering;
 
 pub static SUBCOMMANDS: &[Entry] = &[
     Entry::session::<MemoryDoctor>(),
@@ -23,21 +20,6 @@ pub static SUBCOMMANDS: &[Entry] = &[
     Entry::session::<MemoryStats>(),
     Entry::read::<MemoryUsage>(),
 ];
-
-/// How many bytes of memory the buffers of all clients take.
-pub(super) fn client_buffers(instance: &Instance) -> u64 {
-    let bytes = |client: &Client| {
-        let counters = &client.counters;
-        let all = [
-            &counters.query_buffer_bytes,
-            &counters.query_buffer_free_bytes,
-            &counters.output_buffer_bytes,
-            &counters.output_pieces_bytes,
-        ];
-        all.map(|bytes| bytes.load(Ordering::Relaxed) as u64).iter().sum::<u64>()
-    };
-    instance.clients.all().iter().map(|client| bytes(client)).sum()
-}
 
 /// A part of a whole, 0 of nothing.
 pub(super) fn ratio(part: u64, whole: u64) -> f64 {
@@ -120,7 +102,7 @@ impl SessionCommand for MemoryStats {
             ("startup.allocated", startup.into()),
             ("replication.backlog", Reply::Integer(0)),
             ("clients.slaves", Reply::Integer(0)),
-            ("clients.normal", client_buffers(instance).into()),
+            ("clients.normal", instance.clients.memory_bytes().into()),
             ("cluster.links", Reply::Integer(0)),
             ("aof.buffer", Reply::Integer(0)),
             ("lua.caches", Reply::Integer(0)),
@@ -184,7 +166,8 @@ impl SessionCommand for MemoryDoctor {
         let instance = context.instance;
         let memory = MemoryUse::now();
         let peak = instance.stats.peak_memory(memory.allocated);
-        let findings = findings(&memory, peak, client_buffers(instance), instance.clients.count() as u64);
+        let findings =
+            findings(&memory, peak, instance.clients.memory_bytes() as u64, instance.clients.count() as u64);
         let report = if findings.is_empty() {
             "No memory problem found.\n".to_owned()
         } else {

@@ -91,7 +91,7 @@ section "Clients" {
         Words("class hard soft seconds, up to three times"), [Runtime];
     /// How much memory the buffers of all clients together may take; above it, those that take
     /// most are closed. 0 is no limit; a percentage is of `maxmemory`.
-    maxmemory_clients: i64 = 0, MemoryOrPercent, [Runtime, NoEffect];
+    maxmemory_clients: i64 = 0, MemoryOrPercent, [Runtime];
 }
 section "Security" {
     /// The password that clients must give with AUTH; empty for none. A password in a conf file is

@@ -11,7 +11,7 @@ section "Memory" {
     /// The part of `cache-size` that keeps blocks of files; 0 for what the value cache leaves.
     rocksdb_block_cache_size: u64 = 0, memory(0, I64_MAX), [];
     /// How many SCAN cursors are remembered; the oldest are forgotten first.
-    scan_cursors: u32 = 65536, integer(1, 1 << 24), [NoEffect];
+    scan_cursors: u32 = 65536, integer(1, 1 << 24), [Runtime];
     /// The size of the data from which keys are evicted; 0 is no limit.
     maxmemory: u64 = 0, memory(0, u64::MAX), [Runtime, NoEffect];
     /// Which keys are evicted then.

@@ -3,6 +3,8 @@
 pub(super) const LINES: &[&str] = &[
     "CHANGE-REPL-ID",
     "    Change the replication IDs of the instance.",
+    "CLIENT-EVICTION",
+    "    Show how many clients take how much memory (maxmemory-clients).",
     "CLUSTERLINK KILL <to|from|all> <node-id>",
     "    Always an error: the server is not part of a cluster.",
     "CONFIG-REWRITE-FORCE-ALL",
