@@ -153,6 +153,7 @@ fn rocksdb_options(settings: &Settings) -> crate::storage::rocksdb::RocksOptions
         block_cache_bytes: blocks as usize,
         write_buffer_bytes: settings.rocksdb_write_buffer_size as usize,
         max_write_buffers: settings.rocksdb_max_write_buffer_number as i32,
+        min_write_buffers_to_merge: settings.rocksdb_min_write_buffer_number_to_merge as i32,
         memtable_filter: settings.rocksdb_memtable_filter,
         block_bytes: settings.rocksdb_block_size as usize,
         bloom_bits: settings.rocksdb_bloom_bits,

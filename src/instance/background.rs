@@ -179,7 +179,7 @@ impl Shared {
 
     fn sync(&self) -> Result<()> {
         let engine = self.keyspace.engine();
-        let unsynced = engine.has_unflushed() || engine.synced_seq() < engine.flushed_seq();
+        let unsynced = engine.synced_seq() < engine.committed_seq();
         if unsynced && self.syncs.load(Ordering::Relaxed) {
             engine.sync()?;
         }

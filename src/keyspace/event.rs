@@ -3,6 +3,7 @@
 use crate::keyspace::DbIndex;
 use crate::storage::Seq;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 /// The number of a client connection; 0 is the server itself.
 pub type ClientId = u64;
@@ -64,12 +65,15 @@ pub struct Change {
     pub created: bool,
 }
 
+/// What happened in one commit, in order. Most commands change one key, which needs no allocation.
+pub type Changes = SmallVec<[Change; 1]>;
+
 /// Everything one command, or one transaction, changed.
 #[derive(Debug)]
 pub struct Commit {
     pub seq: Seq,
     pub origin: ClientId,
-    pub changes: Vec<Change>,
+    pub changes: Changes,
     /// Databases whose whole content was emptied or exchanged.
     pub replaced: Vec<DbIndex>,
 }

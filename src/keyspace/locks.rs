@@ -43,11 +43,28 @@ impl Locks {
     }
 
     pub(super) fn read(&self, db: DbIndex, keys: &Keys) -> ReadGuards<'_> {
+        if let Some(stripe) = self.only_stripe(db, keys) {
+            return SmallVec::from_buf([self.stripes[stripe].read()]);
+        }
         self.stripes_of(db, keys).into_iter().map(|stripe| self.stripes[stripe].read()).collect()
     }
 
     pub(super) fn write(&self, db: DbIndex, keys: &Keys) -> WriteGuards<'_> {
+        if let Some(stripe) = self.only_stripe(db, keys) {
+            return SmallVec::from_buf([self.stripes[stripe].write()]);
+        }
         self.stripes_of(db, keys).into_iter().map(|stripe| self.stripes[stripe].write()).collect()
+    }
+
+    /// The stripe of a single key: nearly every command has just one.
+    fn only_stripe(&self, db: DbIndex, keys: &Keys) -> Option<usize> {
+        match keys {
+            Keys::Some(keys) => match keys.as_slice() {
+                [(other, key)] => Some(self.stripe(other.unwrap_or(db), key)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn stripes_of(&self, db: DbIndex, keys: &Keys) -> SmallVec<[usize; 4]> {

@@ -16,7 +16,7 @@ use crate::encoding::numbers::{FORMAT_VERSION, MAX_STRING_BYTES, system_key};
 use crate::error::{Error, Result};
 use crate::storage::{Batch, Engine, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end};
 use bytes::Bytes;
-use event::{Change, ClientId, Commit, Observer};
+use event::{Changes, ClientId, Commit, Observer};
 pub use locks::Keys;
 use locks::Locks;
 use parking_lot::{Mutex, RwLock};
@@ -262,7 +262,7 @@ impl Keyspace {
         &self,
         origin: ClientId,
         batch: Batch,
-        changes: Vec<Change>,
+        changes: Changes,
         replaced: Vec<DbIndex>,
     ) -> Result<Seq> {
         let added = |(space, key, value): &(Space, KeyBytes, Option<Bytes>)| {
@@ -335,7 +335,7 @@ impl Keyspace {
     ) -> Result<()> {
         let record = Bytes::from(changed.encode());
         batch.put(Space::System, system_key::DATABASES, record);
-        self.commit(client, batch, Vec::new(), replaced)?;
+        self.commit(client, batch, Changes::new(), replaced)?;
         self.engine.flush()?;
         self.name_databases(&changed);
         *databases = changed;

@@ -1,6 +1,6 @@
 //! Changes that a transaction has made and nobody else sees yet.
 
-use crate::storage::{Batch, KeyBytes, ScanRange, Space};
+use crate::storage::{Batch, KeyBytes, ScanRange, Space, Write, Writes};
 use bytes::Bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
@@ -11,7 +11,7 @@ const FEW: usize = 8;
 /// The writes of a transaction, each key once, the latest value.
 #[derive(Default)]
 pub(super) struct Overlay {
-    writes: Vec<(Space, KeyBytes, Option<Bytes>)>,
+    writes: Writes,
     /// Positions in `writes`, by key; kept only while there are more than [`FEW`].
     index: HashTable<usize>,
     hasher: DefaultHashBuilder,
@@ -74,7 +74,7 @@ impl Overlay {
     }
 
     fn position(&self, space: Space, key: &[u8]) -> Option<usize> {
-        let is_it = |write: &(Space, KeyBytes, Option<Bytes>)| write.0 == space && write.1.as_slice() == key;
+        let is_it = |write: &Write| write.0 == space && write.1.as_slice() == key;
         if self.writes.len() <= FEW {
             return self.writes.iter().position(is_it);
         }

@@ -1,13 +1,15 @@
 //! Transactions: what a command sees of the data, and what it is about to change.
 
-use super::event::{Change, Event};
+use super::event::{Change, Changes, Event};
 use super::overlay::Overlay;
 use super::{DbIndex, Keyspace};
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::meta::Meta;
 use crate::encoding::numbers::{Kind, system_key};
 use crate::error::{Error, Result};
-use crate::storage::{Batch, Direction, ReadTier, Scan, ScanRange, Space, StorageResult, prefix_end};
+use crate::storage::{
+    Batch, Direction, KeyBytes, ReadTier, Scan, ScanRange, Space, StorageResult, prefix_end,
+};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -196,6 +198,8 @@ pub struct Slot {
     db: DbIndex,
     namespace: Namespace,
     key: Bytes,
+    /// The key of the header.
+    stored_key: KeyBytes,
     meta: Option<Meta>,
 }
 
@@ -230,7 +234,7 @@ impl Slot {
 /// A transaction that writes. Reads see its own writes; nobody else does before the commit.
 pub struct WriteTx<'a> {
     view: ReadTx<'a>,
-    changes: Vec<Change>,
+    changes: Changes,
     additions: BTreeMap<Namespace, Counts>,
 }
 
@@ -250,7 +254,7 @@ impl<'a> Deref for WriteTx<'a> {
 
 impl<'a> WriteTx<'a> {
     pub(super) fn new(keyspace: &'a Keyspace, db: DbIndex, tier: ReadTier) -> WriteTx<'a> {
-        WriteTx { view: ReadTx::new(keyspace, db, tier), changes: Vec::new(), additions: BTreeMap::new() }
+        WriteTx { view: ReadTx::new(keyspace, db, tier), changes: Changes::new(), additions: BTreeMap::new() }
     }
 
     /// As [`ReadTx::select`].
@@ -261,9 +265,10 @@ impl<'a> WriteTx<'a> {
     /// Looks a key up in order to write it. A dead key is deleted on the way. One read.
     pub fn slot(&mut self, key: &Bytes) -> Result<Slot> {
         let (db, namespace) = (self.view.db, self.view.namespace);
-        let meta = self.view.meta_even_if_dead(&keys::meta(namespace, key))?;
+        let stored_key = keys::meta(namespace, key);
+        let meta = self.view.meta_even_if_dead(&stored_key)?;
         let dead = meta.as_ref().is_some_and(|meta| meta.is_expired(self.view.now_ms));
-        let mut slot = Slot { db, namespace, key: key.clone(), meta };
+        let mut slot = Slot { db, namespace, key: key.clone(), stored_key, meta };
         if dead {
             self.delete(&mut slot, Event::EXPIRED);
         }
@@ -308,7 +313,7 @@ impl<'a> WriteTx<'a> {
             self.delete_members(slot.namespace, old);
         }
         self.set_deadline(slot, old.as_ref().and_then(|old| old.expire_at_ms), meta.expire_at_ms);
-        self.write(Space::Meta, &keys::meta(slot.namespace, &slot.key), Some(meta.encode()));
+        self.write(Space::Meta, &slot.stored_key, Some(meta.encode()));
         let created = old.is_none();
         if created {
             self.additions.entry(slot.namespace).or_default().keys += 1;
@@ -340,7 +345,7 @@ impl<'a> WriteTx<'a> {
     fn remove(&mut self, slot: &mut Slot) -> Option<Meta> {
         let old = slot.meta.take()?;
         self.set_deadline(slot, old.expire_at_ms, None);
-        self.write(Space::Meta, &keys::meta(slot.namespace, &slot.key), None);
+        self.write(Space::Meta, &slot.stored_key, None);
         self.additions.entry(slot.namespace).or_default().keys -= 1;
         Some(old)
     }
@@ -373,7 +378,7 @@ impl<'a> WriteTx<'a> {
         self.view.overlay.write(space, key, value);
     }
 
-    pub(super) fn finish(self) -> (Batch, Vec<Change>) {
+    pub(super) fn finish(self) -> (Batch, Changes) {
         let mut batch = self.view.overlay.into_batch();
         for (namespace, counts) in self.additions {
             let named = [(system_key::KEY_COUNT, counts.keys), (system_key::EXPIRES_COUNT, counts.expires)];

@@ -15,7 +15,7 @@ use crate::instance::Instance;
 use crate::instance::clients::Client;
 use crate::protocol::{Mark, Reply, ReplyBuffer, Words};
 use crate::session::{Dialect, Session};
-use crate::storage::ReadTier;
+use crate::storage::{ReadTier, Seq};
 use bytes::BytesMut;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -48,8 +48,10 @@ static LOST: LazyLock<Error> =
 pub struct Connection {
     client: Arc<Client>,
     io: RefCell<Io>,
-    /// The connection waits for the committer.
-    in_turn: Cell<bool>,
+    /// Where the connection stands with the committer.
+    turn: Cell<TurnStage>,
+    /// The last commit that the replies so far may speak of.
+    seen: Cell<Seq>,
     /// The task waits for the committer and not for the socket.
     wake_after_turn: Cell<bool>,
     /// No reply after those that are there; then the connection is closed.
@@ -63,6 +65,17 @@ pub struct Connection {
     largest_buffers: Cell<(usize, usize)>,
     /// Bytes of both buffers when the limit of all clients together was last looked at.
     looked_at_bytes: Cell<usize>,
+}
+
+/// Where a connection stands with the committer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TurnStage {
+    /// It has nothing to wait for.
+    Out,
+    /// It has joined the turn, and may run more commands in it.
+    Joined,
+    /// The turn's commits are on their way to the log.
+    UnderWay,
 }
 
 struct Io {
@@ -125,7 +138,8 @@ impl Connection {
         Rc::new(Connection {
             client,
             io: RefCell::new(io),
-            in_turn: Cell::new(false),
+            turn: Cell::new(TurnStage::Out),
+            seen: Cell::new(0),
             wake_after_turn: Cell::new(false),
             closing: Cell::new(false),
             killed: Cell::new(false),
@@ -195,7 +209,7 @@ impl Connection {
     /// As [`Connection::poll_drained`], but replies that wait for the committer may be few and wait.
     fn poll_drained_or_in_turn(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let few = || self.io.borrow().output.len() < OUTPUT_BYTES_PER_TURN;
-        if self.in_turn.get() && !self.is_killed() && !self.closing.get() && few() {
+        if self.turn.get() == TurnStage::Joined && !self.is_killed() && !self.closing.get() && few() {
             self.register(cx);
             return Poll::Ready(true);
         }
@@ -208,7 +222,7 @@ impl Connection {
         if self.is_killed() {
             return Poll::Ready(false);
         }
-        if self.in_turn.get() {
+        if self.turn.get() != TurnStage::Out {
             self.wake_after_turn.set(true);
             return Poll::Pending;
         }
@@ -311,16 +325,21 @@ impl Connection {
         Halt::Yield
     }
 
-    /// Runs a request that needs the disk: its keys' headers are read on the pool and it is tried
-    /// in place again; if that was not enough, it runs on the pool.
+    /// Runs a request that needs the disk: its keys' headers are read on the pool, with those of
+    /// the requests after it, and it is tried in place again; if that was not enough, it runs on the
+    /// pool.
     async fn execute_on_pool(&self, worker: &Worker, words: Words) {
         let Some(mut session) = self.io.borrow_mut().session.take() else { return };
+        let next: Vec<Words> = self.io.borrow().requests.ahead().cloned().collect();
         let pool = &worker.shared.pool;
         let before = worker.shared.instance.keyspace.engine().undone();
         let instance = worker.shared.instance.clone();
         let db = session.db;
         let warmed = pool.run(move || {
             let warmed = commands::prefetch(&instance, db, &words);
+            for words in &next {
+                commands::prefetch(&instance, db, words);
+            }
             (warmed, words)
         });
         let Ok((warmed, words)) = warmed.await else { return self.kill() };
@@ -365,20 +384,35 @@ impl Connection {
     fn finish_turn(self: &Rc<Self>, worker: &Worker) {
         let io = self.io.borrow();
         self.publish(&io);
+        self.seen.set(worker.shared.instance.keyspace.engine().committed_seq());
         // Commands without replies may have commits that a flush is owed.
-        if !self.in_turn.get() && !self.is_killed() && (io.turn.is_some() || !io.output.is_empty()) {
-            self.in_turn.set(true);
+        let has_something = io.turn.is_some() || !io.output.is_empty();
+        if self.turn.get() == TurnStage::Out && !self.is_killed() && has_something {
+            self.turn.set(TurnStage::Joined);
             worker.turn.join(self.clone());
         } else {
             self.mind_memory(worker, &io);
         }
     }
 
-    /// The committer has flushed, or failed to: the replies go out, or errors in their place.
-    pub fn turn_ended(&self, worker: &Worker, failed: Option<&Error>) {
-        self.in_turn.set(false);
+    /// The commits of the turn are on their way to the log.
+    pub fn turn_under_way(&self) {
+        self.turn.set(TurnStage::UnderWay);
+    }
+
+    /// The committer has made all commits up to `safe` safe, or failed to: the replies go out, or
+    /// errors in their place.
+    pub fn turn_ended(self: &Rc<Self>, worker: &Worker, failed: Option<&Error>, safe: Seq) {
         let io = &mut *self.io.borrow_mut();
-        io.end_turn(failed, worker.shared.instance.keyspace.engine().undone());
+        let undone = worker.shared.instance.keyspace.engine().undone();
+        let lost = failed.is_some() || io.turn.as_ref().is_some_and(|turn| turn.undone != undone);
+        if !lost && self.seen.get() > safe {
+            // A command has come back from the pool meanwhile.
+            self.turn.set(TurnStage::Joined);
+            return worker.turn.join(self.clone());
+        }
+        self.turn.set(TurnStage::Out);
+        io.end_turn(failed, undone);
         self.write_some(io);
         self.publish(io);
         self.mind_memory(worker, io);

@@ -9,6 +9,7 @@
 mod accept;
 mod connection;
 mod executor;
+mod flusher;
 mod follow;
 mod listen;
 mod options;
@@ -24,6 +25,7 @@ mod worker;
 use crate::api::Db;
 use crate::error::{Error, Result};
 use accept::{Acceptors, Dealer};
+use flusher::Flusher;
 use follow::{Follower, Rebind};
 use options::Options;
 pub use plan::{Addresses, Ports};
@@ -65,7 +67,8 @@ impl Server {
         let settings = instance.settings();
         let options = Options::new(&settings);
         let workers = options.workers;
-        let shared = Arc::new(Shared::new(instance, options));
+        let flusher = Flusher::start(instance.clone()).map_err(no_threads)?;
+        let shared = Arc::new(Shared::new(instance, flusher, options));
         if let Some(tls) = options::tls(&settings) {
             shared.tls.replace(tls::server_config(&tls).map_err(Error::err)?);
         }
@@ -120,6 +123,10 @@ impl Drop for Server {
     }
 }
 
+fn no_threads(error: std::io::Error) -> Error {
+    Error::err(format!("cannot start the server's threads: {error}"))
+}
+
 /// The threads of a server, as the control thread holds them.
 struct Started {
     shared: Arc<Shared>,
@@ -135,18 +142,18 @@ impl Started {
         workers: usize,
         inbox: mpsc::UnboundedReceiver<Control>,
     ) -> Result<(JoinHandle<Result<()>>, Addresses)> {
-        let failed = |error| Error::err(format!("cannot start the server's threads: {error}"));
         for number in 0..workers {
             let (mailbox, messages) = mpsc::unbounded_channel();
-            self.threads.push(worker::start(number, self.shared.clone(), messages).map_err(failed)?);
+            self.threads.push(worker::start(number, self.shared.clone(), messages).map_err(no_threads)?);
             self.workers.push(mailbox);
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_threads)?;
         let addresses = self.addresses.clone();
         let thread = std::thread::Builder::new()
             .name("control".into())
             .spawn(move || LocalSet::new().block_on(&runtime, self.control(listeners, inbox)))
-            .map_err(failed)?;
+            .map_err(no_threads)?;
         Ok((thread, addresses))
     }
 
@@ -173,6 +180,7 @@ impl Started {
             }
         }
         self.shared.pool.close();
+        self.shared.flusher.stop();
         if let Some(path) = &self.addresses.unix {
             let _ = std::fs::remove_file(path);
         }

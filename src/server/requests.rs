@@ -67,6 +67,11 @@ impl Requests {
         self.held_back = true;
     }
 
+    /// The requests that are parsed and have not run, in order.
+    pub fn ahead(&self) -> impl Iterator<Item = &Words> {
+        self.ahead.iter()
+    }
+
     /// Whether a request was put back and not taken since.
     pub fn holds_back(&self) -> bool {
         self.held_back

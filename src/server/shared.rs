@@ -1,5 +1,6 @@
 //! What the threads of a server share.
 
+use super::flusher::Flusher;
 use super::options::Options;
 use super::pool::Pool;
 use super::tls::Tls;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub struct Shared {
     pub instance: Arc<Instance>,
     pub pool: Pool,
+    pub flusher: Flusher,
     pub tls: Tls,
     options: RwLock<Arc<Options>>,
     connected: AtomicUsize,
@@ -20,9 +22,10 @@ pub struct Shared {
 
 impl Shared {
     /// For a server with no client yet.
-    pub fn new(instance: Arc<Instance>, options: Options) -> Shared {
+    pub fn new(instance: Arc<Instance>, flusher: Flusher, options: Options) -> Shared {
         Shared {
             instance,
+            flusher,
             pool: Pool::new(options.disk_threads),
             tls: Tls::default(),
             options: RwLock::new(Arc::new(options)),

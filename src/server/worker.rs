@@ -181,12 +181,6 @@ impl Worker {
         }
     }
 
-    /// Whether replies given now may speak of commits that are not safe yet.
-    pub fn needs_commit(&self) -> bool {
-        let engine = self.shared.instance.keyspace.engine();
-        engine.has_unflushed() || (self.syncs_each_turn() && engine.synced_seq() < engine.flushed_seq())
-    }
-
     /// `appendfsync always`.
     pub fn syncs_each_turn(&self) -> bool {
         self.options.borrow().sync_each_turn

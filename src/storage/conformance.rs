@@ -66,7 +66,7 @@ fn writes_are_seen_at_once(engine: &dyn Engine) {
         let second = put(engine, space, b"k", b"2");
         assert!(second > first);
         engine.flush().unwrap();
-        assert!(engine.flushed_seq() >= second && !engine.has_unflushed());
+        assert!(engine.flushed_seq() >= second && engine.flushed_seq() == engine.committed_seq());
         assert_eq!(get(engine, space, b"k").as_deref(), Some(&b"2"[..]));
         delete(engine, space, b"k");
         assert_eq!(get(engine, space, b"k"), None);
@@ -218,7 +218,11 @@ fn reopened_it_has_everything(engine: &dyn Engine) {
         }
         let undone = engine.undone();
         engine.reopen().unwrap();
-        assert!(!engine.has_unflushed() && engine.synced_seq() > last && engine.undone() == undone);
+        assert!(
+            engine.flushed_seq() == engine.committed_seq()
+                && engine.synced_seq() > last
+                && engine.undone() == undone
+        );
         for space in Space::ALL {
             assert_eq!(get(engine, space, &[round, 1]).as_deref(), Some(&b"flushed"[..]));
             assert_eq!(get(engine, space, &[round, 2]).as_deref(), Some(&b"not flushed"[..]));

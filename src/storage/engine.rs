@@ -72,14 +72,19 @@ pub enum Direction {
 /// The bytes of a key; short ones need no allocation.
 pub type KeyBytes = SmallVec<[u8; 40]>;
 
+/// A space, a key in it, and its new value; no value deletes the key.
+pub type Write = (Space, KeyBytes, Option<Bytes>);
+
+/// The writes of a batch. Most commands make one, which needs no allocation.
+pub type Writes = SmallVec<[Write; 1]>;
+
 /// Changes that become visible together: first the range deletions, then the writes in order, then
 /// the counter additions.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// `(space, from, to)`: every key in `from..to` goes.
     pub deleted_ranges: Vec<(Space, Vec<u8>, Vec<u8>)>,
-    /// `(space, key, value)`; no value deletes the key.
-    pub writes: Vec<(Space, KeyBytes, Option<Bytes>)>,
+    pub writes: Writes,
     /// `(key, delta)` on counters of [`Space::System`], see [`Engine::counter`].
     pub additions: Vec<(Vec<u8>, i64)>,
 }
@@ -230,8 +235,8 @@ pub trait Engine: Send + Sync + 'static {
     /// was before the first of them.
     fn undone(&self) -> u64;
 
-    /// Whether there are commits that no flush has ended for yet, one under way included.
-    fn has_unflushed(&self) -> bool;
+    /// The last commit.
+    fn committed_seq(&self) -> Seq;
 
     /// Writes a copy of the database as of now into `directory`, which must not exist; the copy can
     /// be opened like the original.

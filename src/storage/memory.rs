@@ -111,8 +111,8 @@ impl Engine for MemoryEngine {
         0
     }
 
-    fn has_unflushed(&self) -> bool {
-        false
+    fn committed_seq(&self) -> Seq {
+        self.flushed_seq()
     }
 
     fn checkpoint(&self, _directory: &Path) -> StorageResult<()> {

@@ -10,5 +10,5 @@ pub mod rocksdb;
 
 pub use engine::{
     Batch, Direction, Engine, EngineStat, KeyBytes, ReadTier, Scan, ScanRange, Seq, Space, StorageError,
-    StorageResult, prefix_end,
+    StorageResult, Write, Writes, prefix_end,
 };

@@ -163,8 +163,8 @@ impl Engine for FaultyEngine {
         self.faults.synced.load(SeqCst)
     }
 
-    fn has_unflushed(&self) -> bool {
-        self.faults.committed.load(SeqCst) > self.faults.flushed.load(SeqCst)
+    fn committed_seq(&self) -> Seq {
+        self.faults.committed.load(SeqCst)
     }
 
     fn undone(&self) -> u64 {

@@ -26,6 +26,71 @@ fn a_reply_never_leaves_before_the_flush() {
     server.stop().unwrap();
 }
 
+/// So many commits that the flusher writes them, beside the worker.
+const MANY: usize = 200;
+
+#[test]
+fn a_large_turn_waits_for_its_flush_and_others_go_on() {
+    let mut settings = settings();
+    settings.server_threads = 1;
+    let (server, faults) = start_faulty(settings);
+    let (mut writer, mut reader, mut other) = (connect(&server), connect(&server), connect(&server));
+    other.call("PING", "+PONG\r\n");
+    faults.hold_flushes();
+    writer.send("SET a 1\r\n".repeat(MANY));
+    writer.silence(Duration::from_millis(150));
+    reader.send("GET a\r\n");
+    reader.silence(Duration::from_millis(150));
+    // The worker is not held up: it notices that a client leaves, and takes a new one.
+    drop(other);
+    let mut other = connect(&server);
+    other.send("SET b 1\r\n");
+    other.silence(Duration::from_millis(150));
+    faults.release_flushes();
+    writer.expect("+OK\r\n".repeat(MANY));
+    reader.expect("$1\r\n1\r\n");
+    other.expect("+OK\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_failed_flush_of_a_large_turn_takes_all_its_replies_back() {
+    for always in [false, true] {
+        let mut settings = settings();
+        if always {
+            settings.appendfsync = diskdb::config::values::AppendFsync::Always;
+        }
+        let (server, faults) = start_faulty(settings);
+        let mut client = connect(&server);
+        client.call("SET a 1", "+OK\r\n");
+        for round in 0..3 {
+            faults.fail_flushes.store(true, SeqCst);
+            client.send("SET a 2\r\n".repeat(MANY));
+            for _ in 0..MANY {
+                assert!(client.line().starts_with("-MISCONF "));
+            }
+            faults.fail_flushes.store(false, SeqCst);
+            client.send(format!("SET a {round}\r\n").repeat(MANY));
+            client.expect("+OK\r\n".repeat(MANY));
+        }
+        server.stop().unwrap();
+    }
+}
+
+#[test]
+fn a_panic_in_the_flusher_fails_the_turn_and_nothing_else() {
+    let (server, faults) = start_faulty(settings());
+    let mut client = connect(&server);
+    client.call("SET a 1", "+OK\r\n");
+    faults.panic_in_flush.store(true, SeqCst);
+    client.send("SET a 2\r\n".repeat(MANY));
+    client.expect("-MISCONF ");
+    faults.panic_in_flush.store(false, SeqCst);
+    let mut other = connect(&server);
+    other.call("SET a 3", "+OK\r\n");
+    server.stop().unwrap();
+}
+
 #[test]
 fn a_pipeline_is_one_flush() {
     let (server, faults) = start_faulty(settings());

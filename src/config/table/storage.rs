@@ -59,9 +59,12 @@ section "Durability" {
 }
 section "RocksDB" {
     /// The size of a memory table of RocksDB. Small tables fit the processor's cache and are faster.
-    rocksdb_write_buffer_size: u64 = 8 << 20, memory(64 << 10, 4 << 30), [];
+    rocksdb_write_buffer_size: u64 = 2 << 20, memory(64 << 10, 4 << 30), [];
     /// How many memory tables there may be, of each space, before writes wait for the disk.
-    rocksdb_max_write_buffer_number: u32 = 6, integer(2, 64), [];
+    rocksdb_max_write_buffer_number: u32 = 12, integer(2, 256), [];
+    /// How many full memory tables of a space are merged into one file. Tables that fit the
+    /// processor's cache are faster to insert into, larger files are cheaper to compact.
+    rocksdb_min_write_buffer_number_to_merge: u32 = 4, integer(1, 64), [];
     /// Whether memory tables have a filter that spares lookups of keys they do not have.
     rocksdb_memtable_filter: bool = true, Bool, [];
     /// The size of the blocks that files are read in, before compression.
@@ -103,8 +106,8 @@ section "RocksDB" {
     /// How many bytes of a table file are written before they are handed to the disk; 0 leaves it to
     /// the kernel.
     rocksdb_bytes_per_sync: u64 = 1 << 20, memory(0, 1 << 30), [];
-    /// The same for the log.
-    rocksdb_wal_bytes_per_sync: u64 = 1 << 20, memory(0, 1 << 30), [];
+    /// The same for the log; `appendfsync everysec` hands it over each second anyway.
+    rocksdb_wal_bytes_per_sync: u64 = 0, memory(0, 1 << 30), [];
     /// How much compaction reads at once.
     rocksdb_compaction_readahead_size: u64 = 2 << 20, memory(0, 64 << 20), [];
     /// How many bytes a second flushes and compactions may write; 0 is no limit.

@@ -7,6 +7,12 @@ use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use rocksdb::WriteBatch;
 
+/// Values from this size on are shared instead of copied.
+const LARGE: usize = 4096;
+/// A group that had more than this gives its memory back.
+const KEPT_BYTES: usize = 1 << 20;
+const KEPT_WRITES: usize = 1 << 14;
+
 /// Commits on their way to the log.
 #[derive(Default)]
 pub(super) struct Group {
@@ -15,16 +21,50 @@ pub(super) struct Group {
     /// What was written before the last range deletion, that included.
     sealed: WriteBatch,
     /// What was written since, in order.
-    writes: Vec<(Space, KeyBytes, Option<Bytes>)>,
+    writes: Vec<Written>,
+    /// Keys and values of `writes`: side by side, and not one allocation for each.
+    bytes: Vec<u8>,
+    large: Vec<Bytes>,
     /// Written keys of the spaces that the value table does not hold.
     written: HashMap<(Space, Box<[u8]>), Option<Bytes>>,
     deleted_ranges: Vec<(Space, Vec<u8>, Vec<u8>)>,
     pub(super) changed_counters: HashSet<Vec<u8>>,
 }
 
+/// A write of a group.
+struct Written {
+    space: Space,
+    /// Where in the group's bytes the key begins.
+    begin: usize,
+    /// Where it ends, and the value begins.
+    middle: usize,
+    /// What follows the part that all keys of the group begin with, as a number.
+    order: u64,
+    value: Value,
+}
+
+enum Value {
+    Deleted,
+    /// Up to here in the group's bytes.
+    Copied(usize),
+    /// One of the large ones.
+    Shared(usize),
+}
+
 impl Group {
     pub(super) fn is_empty(&self) -> bool {
         self.sealed.is_empty() && self.writes.is_empty() && self.changed_counters.is_empty()
+    }
+
+    /// Forgets everything, and keeps the memory for as much again.
+    pub(super) fn clear(&mut self) {
+        if self.bytes.capacity() > KEPT_BYTES || self.written.capacity() > KEPT_WRITES {
+            *self = Group::default();
+            return;
+        }
+        self.written.clear();
+        self.deleted_ranges.clear();
+        self.changed_counters.clear();
     }
 
     /// Everything in the group as one batch for RocksDB.
@@ -36,21 +76,41 @@ impl Group {
     /// Appends the writes so far to the batch: in the order of their keys, each key once. Neighbours
     /// are cheaper to put into a memtable one after the other than in any other order.
     fn seal(&mut self, families: &Families) {
-        let writes = &self.writes;
-        let key = |position: u32| (writes[position as usize].0, writes[position as usize].1.as_slice());
-        let mut order: Vec<u32> = (0..writes.len() as u32).collect();
-        order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)).then(a.cmp(b)));
-        for (place, position) in order.iter().enumerate() {
-            if order.get(place + 1).is_some_and(|next| key(*next) == key(*position)) {
+        let key = |write: &Written| (write.space, &self.bytes[write.begin..write.middle]);
+        let common = self.common_bytes();
+        for write in &mut self.writes {
+            write.order = number_at(&self.bytes[write.begin + common..write.middle]);
+        }
+        // A stable sort: of the writes of one key the last one counts.
+        self.writes.sort_by(|a, b| {
+            let quick = (a.space, a.order).cmp(&(b.space, b.order));
+            quick.then_with(|| key(a).1.cmp(key(b).1))
+        });
+        for (place, write) in self.writes.iter().enumerate() {
+            if self.writes.get(place + 1).is_some_and(|next| key(next) == key(write)) {
                 continue; // overwritten later in the group
             }
-            let (space, key, value) = &writes[*position as usize];
-            match value {
-                Some(value) => self.sealed.put_cf(families.of(*space), key, value),
-                None => self.sealed.delete_cf(families.of(*space), key),
+            let (family, key) = (families.of(write.space), key(write).1);
+            match write.value {
+                Value::Deleted => self.sealed.delete_cf(family, key),
+                Value::Copied(end) => self.sealed.put_cf(family, key, &self.bytes[write.middle..end]),
+                Value::Shared(number) => self.sealed.put_cf(family, key, &self.large[number]),
             }
         }
         self.writes.clear();
+        self.bytes.clear();
+        self.large.clear();
+    }
+
+    /// How many bytes all keys of the writes have in common at their beginning.
+    fn common_bytes(&self) -> usize {
+        let key = |write: &Written| &self.bytes[write.begin..write.middle];
+        let Some((first, rest)) = self.writes.split_first() else { return 0 };
+        let first = key(first);
+        rest.iter().fold(first.len(), |common, write| {
+            let pairs = first[..common].iter().zip(key(write));
+            pairs.take_while(|(a, b)| a == b).count()
+        })
     }
 
     pub(super) fn get(&self, space: Space, key: &[u8]) -> Option<Option<Bytes>> {
@@ -68,7 +128,21 @@ impl Group {
         if space != Space::Meta {
             self.written.insert((space, key.as_slice().into()), value.clone());
         }
-        self.writes.push((space, key, value));
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(&key);
+        let middle = self.bytes.len();
+        let value = match value {
+            None => Value::Deleted,
+            Some(value) if value.len() < LARGE => {
+                self.bytes.extend_from_slice(&value);
+                Value::Copied(self.bytes.len())
+            }
+            Some(value) => {
+                self.large.push(value);
+                Value::Shared(self.large.len() - 1)
+            }
+        };
+        self.writes.push(Written { space, begin, middle, order: 0, value });
     }
 
     pub(super) fn delete_range(&mut self, families: &Families, space: Space, from: Vec<u8>, to: Vec<u8>) {
@@ -77,6 +151,14 @@ impl Group {
         self.written.retain(|(of, key), _| *of != space || **key < *from || **key >= *to);
         self.deleted_ranges.push((space, from, to));
     }
+}
+
+/// The first 8 bytes as a number that orders as they do; missing ones count as zero.
+fn number_at(bytes: &[u8]) -> u64 {
+    let mut number = [0; 8];
+    let len = bytes.len().min(8);
+    number[..len].copy_from_slice(&bytes[..len]);
+    u64::from_be_bytes(number)
 }
 
 /// A key to look up without owning it.

@@ -165,7 +165,10 @@ impl RocksEngine {
         if groups.open.is_empty() {
             return None;
         }
-        let mut group = std::mem::take(&mut groups.open);
+        let groups = &mut *groups;
+        // The other one is empty, and keeps its memory for the next turn.
+        std::mem::swap(&mut groups.open, &mut groups.flushing);
+        let group = &mut groups.flushing;
         let mut batch = group.take_batch(&tree.families);
         let counters = self.counters.lock();
         for key in &group.changed_counters {
@@ -173,10 +176,7 @@ impl RocksEngine {
                 batch.put_cf(tree.families.of(Space::System), key, counter.to_be_bytes());
             }
         }
-        drop(counters);
-        let last = group.last;
-        groups.flushing = group;
-        Some((batch, last))
+        Some((batch, group.last))
     }
 
     /// Writes the open group to the log, or undoes it. The caller holds `flush`.
@@ -186,7 +186,7 @@ impl RocksEngine {
             tree.db.write_opt(batch, &self.write).map_err(|error| storage_error(&error))?;
             *self.failure.lock() = None;
             self.flushed.store(last, Ordering::Release);
-            self.groups.lock().flushing = Group::default();
+            self.groups.lock().flushing.clear();
             Ok(last)
         });
         written.inspect_err(|error| {
@@ -254,7 +254,7 @@ impl Engine for RocksEngine {
         tier: ReadTier,
     ) -> StorageResult<Box<dyn Scan + '_>> {
         // The tree must hold all there is before it is walked.
-        if self.has_unflushed() {
+        if self.committed_seq() > self.flushed_seq() {
             self.flush()?;
         }
         if range.to.as_deref().is_some_and(|to| to <= range.from.as_slice()) {
@@ -340,8 +340,8 @@ impl Engine for RocksEngine {
         self.undone.load(Ordering::Acquire)
     }
 
-    fn has_unflushed(&self) -> bool {
-        self.committed.load(Ordering::Acquire) > self.flushed_seq()
+    fn committed_seq(&self) -> Seq {
+        self.committed.load(Ordering::Acquire)
     }
 
     fn checkpoint(&self, directory: &Path) -> StorageResult<()> {

@@ -17,6 +17,8 @@ pub struct RocksOptions {
     pub write_buffer_bytes: usize,
     /// Memtables per space, the active one included.
     pub max_write_buffers: i32,
+    /// Full memtables of a space that are merged into one file.
+    pub min_write_buffers_to_merge: i32,
     /// Whether absent keys are answered without walking the memtable.
     pub memtable_filter: bool,
     pub block_bytes: usize,
@@ -81,8 +83,9 @@ impl Default for RocksOptions {
         RocksOptions {
             value_cache_bytes: 128 << 20,
             block_cache_bytes: 128 << 20,
-            write_buffer_bytes: 8 << 20,
-            max_write_buffers: 6,
+            write_buffer_bytes: 2 << 20,
+            max_write_buffers: 12,
+            min_write_buffers_to_merge: 4,
             memtable_filter: true,
             block_bytes: 4 << 10,
             bloom_bits: 10,
@@ -102,7 +105,7 @@ impl Default for RocksOptions {
             max_wal_bytes: 256 << 20,
             max_open_files: -1,
             bytes_per_sync: 1 << 20,
-            wal_bytes_per_sync: 1 << 20,
+            wal_bytes_per_sync: 0,
             compaction_readahead_bytes: 2 << 20,
             rate_limit_bytes: 0,
             stats_dump_period_s: 600,
@@ -149,6 +152,7 @@ impl RocksOptions {
         let mut options = Options::default();
         options.set_write_buffer_size(self.write_buffer_bytes);
         options.set_max_write_buffer_number(self.max_write_buffers);
+        options.set_min_write_buffer_number_to_merge(self.min_write_buffers_to_merge);
         options.set_level_compaction_dynamic_level_bytes(true);
         options.set_target_file_size_base(self.target_file_bytes);
         options.set_max_bytes_for_level_base(self.max_bytes_for_level_base);

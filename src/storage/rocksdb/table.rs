@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SHARDS: usize = 64;
 
@@ -151,9 +152,40 @@ struct Shard {
     hand: usize,
 }
 
+/// Where a shard's slots lie, for hints: they look at it without the shard's lock. What they find
+/// may be out of date, which costs a wasted prefetch and nothing else.
+#[derive(Default)]
+struct Whereabouts {
+    /// The address behind the last slot; hashbrown counts them backwards, and the control bytes
+    /// follow. If it ever keeps them otherwise, the hints are wasted.
+    end: AtomicUsize,
+    slots: AtomicUsize,
+}
+
+impl Whereabouts {
+    /// Takes note of a slot and its number.
+    fn note(&self, entries: &HashTable<Entry>, number: usize) {
+        if let Some(entry) = entries.get_bucket(number) {
+            let end = std::ptr::from_ref(entry).addr() + (number + 1) * size_of::<Entry>();
+            self.end.store(end, Ordering::Relaxed);
+            self.slots.store(entries.num_buckets(), Ordering::Relaxed);
+        }
+    }
+
+    /// Has the processor fetch the slot where the search for a hash begins, and its control byte.
+    fn prefetch(&self, hash: u64) {
+        let slots = self.slots.load(Ordering::Relaxed);
+        let number = hash as usize & slots.wrapping_sub(1);
+        let end = self.end.load(Ordering::Relaxed);
+        prefetch(end.wrapping_add(number));
+        prefetch(end.wrapping_sub((number + 1).wrapping_mul(size_of::<Entry>())));
+    }
+}
+
 /// A sharded hash table with a budget of bytes and second-chance eviction.
 pub(super) struct ValueTable {
     shards: Box<[Mutex<Shard>]>,
+    whereabouts: Box<[Whereabouts]>,
     hasher: hashbrown::DefaultHashBuilder,
     shard_budget: usize,
 }
@@ -163,6 +195,7 @@ impl ValueTable {
     pub(super) fn new(budget: usize) -> ValueTable {
         ValueTable {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            whereabouts: (0..SHARDS).map(|_| Whereabouts::default()).collect(),
             hasher: Default::default(),
             shard_budget: budget / SHARDS,
         }
@@ -170,8 +203,7 @@ impl ValueTable {
 
     fn shard(&self, key: &[u8]) -> (&Mutex<Shard>, u64) {
         let hash = self.hasher.hash_one(key);
-        // The table below uses the low and the top bits.
-        (&self.shards[(hash >> 32) as usize % SHARDS], hash)
+        (&self.shards[shard_number(hash)], hash)
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Lookup {
@@ -189,14 +221,8 @@ impl ValueTable {
     /// Has the processor fetch the cache line that a lookup of `key` most likely ends at. In a large
     /// table a lookup is mostly that wait; many hints wait at once.
     pub(super) fn hint(&self, key: &[u8]) {
-        let (shard, hash) = self.shard(key);
-        let shard = shard.lock();
-        let buckets = shard.entries.num_buckets();
-        // Where hashbrown begins to look; if it ever begins elsewhere, the hint is wasted.
-        let begin = hash as usize & buckets.wrapping_sub(1);
-        if let Some(entry) = shard.entries.get_bucket(begin) {
-            prefetch(entry);
-        }
+        let hash = self.hasher.hash_one(key);
+        self.whereabouts[shard_number(hash)].prefetch(hash);
     }
 
     /// Lets in what the tree answered, unless something was committed since.
@@ -227,7 +253,12 @@ impl ValueTable {
 
     fn insert(&self, shard: &mut Shard, hash: u64, entry: Entry, flushed: Seq) {
         shard.bytes += entry.bytes();
-        shard.entries.insert_unique(hash, entry, |entry| self.hasher.hash_one(entry.content.key()));
+        let before = shard.entries.num_buckets();
+        let hasher = |entry: &Entry| self.hasher.hash_one(entry.content.key());
+        let number = shard.entries.insert_unique(hash, entry, hasher).bucket_index();
+        if shard.entries.num_buckets() != before {
+            self.whereabouts[shard_number(hash)].note(&shard.entries, number);
+        }
         self.evict(shard, flushed);
     }
 
@@ -276,15 +307,20 @@ impl ValueTable {
     }
 }
 
+/// The table of a shard uses the low and the top bits of a hash.
+fn shard_number(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARDS
+}
+
 #[cfg(target_arch = "x86_64")]
-fn prefetch(entry: &Entry) {
+fn prefetch(address: usize) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: a prefetch has no effect but on the cache, and the reference is valid anyway.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(entry).cast()) };
+    // SAFETY: a prefetch has no effect but on the cache, whatever the address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address)) };
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn prefetch(_: &Entry) {}
+fn prefetch(_: usize) {}
 
 #[cfg(test)]
 mod tests {
