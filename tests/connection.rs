@@ -1,6 +1,8 @@
 //! What the connection family does to a client of a server: passwords, replies, kills, pauses.
 
-use bytes::Bytes;
+mod common;
+
+use common::words;
 use diskdb::api::Db;
 use diskdb::clock::ManualClock;
 use diskdb::commands::{self, Context};
@@ -46,9 +48,8 @@ struct Client<'a> {
 
 impl Client<'_> {
     fn call(&mut self, line: &str) -> Result<Reply> {
-        let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
         let mut context = Context { instance: self.server.db.instance(), session: &mut self.session };
-        commands::execute(&mut context, &words)
+        commands::execute(&mut context, &words(line))
     }
 
     fn says(&mut self, line: &str) -> String {

@@ -1,6 +1,8 @@
 //! `min-free-disk-space`: without room, reads and deletes go on.
 
-use bytes::Bytes;
+mod common;
+
+use common::words;
 use diskdb::api::Db;
 use diskdb::config::Settings;
 use diskdb::protocol::Reply;
@@ -9,10 +11,7 @@ use diskdb::protocol::Reply;
 fn without_room_only_what_needs_room_is_refused() {
     let db = Db::in_memory(Settings { min_free_disk_space: 10, ..Settings::default() }).unwrap();
     let mut client = db.connect();
-    let mut call = |line: &str| {
-        let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-        client.call(&words)
-    };
+    let mut call = |line: &str| client.call(&words(line));
     let room = &db.instance().disk_room;
     room.look(None);
     assert_eq!(call("SET a b").unwrap(), Reply::Ok);

@@ -1,6 +1,9 @@
 //! What the server measures of itself, and what clients and exporters read of it.
 
+mod common;
+
 use bytes::Bytes;
+use common::words;
 use diskdb::api::{Connection, Db};
 use diskdb::config::Settings;
 use diskdb::error::Error;
@@ -8,8 +11,7 @@ use diskdb::protocol::Reply;
 use std::collections::BTreeMap;
 
 fn call(client: &mut Connection, line: &str) -> Result<Reply, Error> {
-    let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-    client.call(&words)
+    client.call(&words(line))
 }
 
 fn connect(settings: Settings) -> (Db, Connection) {

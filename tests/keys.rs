@@ -1,6 +1,9 @@
 //! Commands on keys, where a transcript would be too long: walks, chance, large values.
 
+mod common;
+
 use bytes::Bytes;
+use common::words;
 use diskdb::api::{Connection, Db};
 use diskdb::clock::ManualClock;
 use diskdb::config::Settings;
@@ -25,8 +28,7 @@ impl World {
     }
 
     fn call(&mut self, line: &str) -> Reply {
-        let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-        self.client.call(&words).unwrap()
+        self.client.call(&words(line)).unwrap()
     }
 
     fn text(&mut self, line: &str) -> Option<String> {

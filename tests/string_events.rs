@@ -1,6 +1,9 @@
 //! What string and bitmap commands tell the observers, and what they say to keys of other types.
 
+mod common;
+
 use bytes::Bytes;
+use common::words;
 use diskdb::api::{Connection, Db};
 use diskdb::config::Settings;
 use diskdb::encoding::meta::Meta;
@@ -26,8 +29,7 @@ impl Observer for Recorder {
 }
 
 fn call(client: &mut Connection, line: &str) -> Reply {
-    let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-    client.call(&words).unwrap_or_else(|error| Reply::Error(error.to_string().into()))
+    client.call(&words(line)).unwrap_or_else(|error| Reply::Error(error.to_string().into()))
 }
 
 /// Commands and the events of redis-server 7.0.15 (`notify-keyspace-events EA`), but for two: a

@@ -1,5 +1,6 @@
 //! A small client for a real server, and the server itself where it is installed.
 
+use super::wire;
 use bytes::Bytes;
 use diskdb::protocol::Reply;
 use diskdb::session::Dialect;
@@ -41,19 +42,12 @@ impl RespClient {
 
     /// Sends one command.
     pub fn send<W: AsRef<[u8]>>(&mut self, words: &[W]) -> io::Result<()> {
-        let mut out = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words {
-            let word = word.as_ref();
-            out.extend(format!("${}\r\n", word.len()).bytes());
-            out.extend(word);
-            out.extend(b"\r\n");
-        }
         // These change the dialect behind our back.
         let name = words.first().map_or(&b""[..], AsRef::as_ref);
         if name.eq_ignore_ascii_case(b"HELLO") || name.eq_ignore_ascii_case(b"RESET") {
             self.dialect = None;
         }
-        self.stream.get_mut().write_all(&out)
+        self.stream.get_mut().write_all(&wire::request(words))
     }
 
     /// Reads one reply.
