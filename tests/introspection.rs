@@ -112,9 +112,13 @@ fn only_what_is_slow_is_logged() {
 
 #[test]
 fn saving_needs_a_disk_and_says_so() {
-    let (_db, mut client) = connect(Settings::default());
-    assert!(call(&mut client, "SAVE").unwrap_err().to_string().starts_with("ERR "));
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let (_db, mut client) = connect(Settings { dir: dir.display().to_string(), ..Settings::default() });
+    let error = call(&mut client, "SAVE").unwrap_err().to_string();
+    assert_eq!(error, "ERR storage: the memory engine keeps nothing on disk");
     assert_eq!(info(&mut client, "persistence")["rdb_last_bgsave_status"], "err");
+    assert!(!dir.exists());
 }
 
 #[test]

@@ -91,15 +91,19 @@ impl Instance {
 
     fn checkpoint(&self) -> Result<PathBuf> {
         let settings = self.settings();
+        let engine = self.keyspace.engine();
         let folder = Path::new(&settings.dir).join(FOLDER);
-        std::fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
+        // An engine without a disk says itself that it saves nothing.
+        if engine.free_disk_bytes().is_some() {
+            std::fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
+        }
         let name = timestamp(self.keyspace.clock().now_ms() / 1000);
         let target = (0..1000)
             .map(|again| folder.join(if again == 0 { name.clone() } else { format!("{name}-{again:03}") }))
             .find(|target| !target.exists())
             .ok_or(Error::text("ERR too many checkpoints in one second"))?;
-        self.keyspace.engine().checkpoint(&target)?;
-        prune(&folder, settings.checkpoints_kept as usize)?;
+        engine.checkpoint(&target)?;
+        prune(&folder, settings.checkpoints_kept as usize, &target)?;
         Ok(target)
     }
 
@@ -125,11 +129,6 @@ impl Instance {
         self.stats.changes_since_save.get()
     }
 
-    /// Whether the database is being stopped or saved; `SHUTDOWN` waits for the latter.
-    pub fn is_saving(&self) -> bool {
-        self.saves.status().running.is_some()
-    }
-
     /// Lets what is measured follow the directives, which are too slow to ask on every command.
     pub fn configure_statistics(&self) {
         let settings = self.settings();
@@ -143,21 +142,18 @@ fn io(path: &Path, error: &std::io::Error) -> Error {
     Error::Storage(StorageError::Io(format!("{}: {error}", path.display())))
 }
 
-/// Deletes all but the newest `keep` checkpoints; 0 keeps all. Touches nothing else in the folder.
-fn prune(folder: &Path, keep: usize) -> Result<()> {
-    if keep == 0 {
-        return Ok(());
-    }
+/// Deletes all checkpoints but `newest` and those with the latest names, `keep` in all; 0 keeps all.
+/// Touches nothing else in the folder.
+fn prune(folder: &Path, keep: usize, newest: &Path) -> Result<()> {
+    let Some(others) = keep.checked_sub(1) else { return Ok(()) };
     let entries = std::fs::read_dir(folder).map_err(|error| io(folder, &error))?;
-    let mut ours: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| is_timestamp(name))
-        .collect();
+    let is_ours = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_timestamp);
+    let mut ours: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_ours).collect();
+    // A clock that stepped back gives the newest an early name.
+    ours.retain(|path| path != newest);
     ours.sort();
-    for name in &ours[..ours.len().saturating_sub(keep)] {
-        let old = folder.join(name);
-        std::fs::remove_dir_all(&old).map_err(|error| io(&old, &error))?;
+    for old in &ours[..ours.len().saturating_sub(others)] {
+        std::fs::remove_dir_all(old).map_err(|error| io(old, &error))?;
     }
     Ok(())
 }
@@ -204,11 +200,24 @@ mod tests {
         for name in names {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        prune(folder.path(), 0).unwrap();
+        let [first, .., last, _] = names.map(|name| folder.path().join(name));
+        prune(folder.path(), 0, &last).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
-        prune(folder.path(), 2).unwrap();
-        assert!(!folder.path().join(names[0]).exists());
+        prune(folder.path(), 2, &last).unwrap();
+        assert!(!first.exists());
         assert!(names[1..].iter().all(|name| folder.path().join(name).exists()));
+    }
+
+    #[test]
+    fn a_clock_that_stepped_back_does_not_prune_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let [new, old, older] = ["20240101T000000Z", "20250102T000000Z", "20250101T000000Z"];
+        for name in [new, old, older] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        prune(folder.path(), 2, &folder.path().join(new)).unwrap();
+        assert!(folder.path().join(new).exists() && folder.path().join(old).exists());
+        assert!(!folder.path().join(older).exists());
     }
 
     #[test]
