@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for a while; the corpus is kept under fuzz/corpus.
+# Runs every fuzz target for a while, beginning with the inputs under fuzz/corpus; what it finds on the
+# way is kept under fuzz/target/corpus.
 #
 #   scripts/fuzz.sh [seconds per target] [target ...]
 set -euo pipefail
@@ -26,7 +27,8 @@ for target in "${targets[@]}"; do
     echo "fuzz: $target for $seconds s"
     dictionary=()
     [ ! -f "fuzz/$target.dict" ] || dictionary=("-dict=fuzz/$target.dict")
-    cargo "${toolchain[@]}" fuzz run "$target" -- \
+    mkdir -p "fuzz/target/corpus/$target"
+    cargo "${toolchain[@]}" fuzz run "$target" "$PWD/fuzz/target/corpus/$target" "$PWD/fuzz/corpus/$target" -- \
         -max_total_time="$seconds" -rss_limit_mb=2048 "${dictionary[@]}"
 done
 echo "fuzz: ${#targets[@]} targets, no findings"

@@ -23,6 +23,7 @@ run_check "format" cargo fmt --check
 run_check "clippy" cargo clippy --release --locked --all-features --all-targets -- -D warnings
 run_check "library without server and RocksDB" \
     cargo clippy --release --locked --no-default-features --lib -- -D warnings
+run_check "fuzz targets" cargo check --locked --manifest-path fuzz/Cargo.toml --bins
 run_check "unit, property, transcript and layering tests" cargo test --release --locked --all-features
 run_check "documentation" env RUSTDOCFLAGS="-D warnings" \
     cargo doc --release --locked --all-features --no-deps --document-private-items

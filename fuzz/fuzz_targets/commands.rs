@@ -21,7 +21,8 @@ fuzz_target!(|data: &[u8]| {
         if LEFT_OUT.iter().any(|name| request.words[0].eq_ignore_ascii_case(name)) {
             continue;
         }
-        let reply = client.call(&request.words).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
+        let reply =
+            client.call(&request.words).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
         for dialect in [Dialect::Resp2, Dialect::Resp3, Dialect::Text] {
             output.write(&reply, dialect);
         }
