@@ -1,14 +1,12 @@
 //! How a running database is told to stop, by whoever serves it.
 
 use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 type Hook = Box<dyn Fn() + Send>;
 
-/// Whether the database is about to stop, and who is to be told.
+/// Who is to be told that the database is to stop.
 #[derive(Default)]
 pub struct Lifecycle {
-    stopping: AtomicBool,
     hook: Mutex<Option<Hook>>,
 }
 
@@ -24,13 +22,7 @@ impl Lifecycle {
     pub fn shut_down(&self) -> bool {
         let hook = self.hook.lock();
         let Some(hook) = &*hook else { return false };
-        self.stopping.store(true, Ordering::Release);
         hook();
         true
-    }
-
-    /// Whether the end was asked for.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
     }
 }

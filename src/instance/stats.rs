@@ -154,11 +154,6 @@ impl Stats {
         self.peak_memory.fetch_max(used, Ordering::Relaxed).max(used)
     }
 
-    /// Forgets the peak of memory use (`used` bytes are the new one).
-    pub fn reset_peak_memory(&self, used: u64) {
-        self.peak_memory.store(used, Ordering::Relaxed);
-    }
-
     /// `CONFIG RESETSTAT`: starts from 0 again, except for what is no statistic.
     pub fn reset(&self) {
         let all = [

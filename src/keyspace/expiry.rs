@@ -102,9 +102,9 @@ impl Keyspace {
         self.expiry.active.store(active, Ordering::Relaxed);
     }
 
-    /// While active expiry is on, deletes up to `limit` keys whose time has come, as ordinary writes with the event `expired`;
-    /// returns how many entries of the index it worked off. Not flushed. To be called with no key
-    /// locked.
+    /// While active expiry is on, deletes up to `limit` keys whose time has come, as ordinary writes
+    /// with the event `expired`; returns how many entries of the index it worked off. Not flushed. To
+    /// be called with no key locked.
     ///
     /// # Errors
     /// What the engine reports; the keys that were not deleted stay due.

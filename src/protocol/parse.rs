@@ -81,11 +81,6 @@ impl RequestParser {
         }
     }
 
-    /// Whether part of a request has arrived, and the rest is awaited.
-    pub fn is_inside_request(&self) -> bool {
-        self.stage != Stage::Start
-    }
-
     /// The line `*<count>\r\n`.
     fn count_line(&mut self, buffer: &mut BytesMut, limits: &Limits) -> Result<Step, ProtocolError> {
         let Some(line) = self.line(buffer, ProtocolError::CountLineTooLong)? else { return Ok(Step::Wait) };
@@ -393,7 +388,7 @@ mod tests {
         let mut buffer = BytesMut::from("*2147483647\r\n$536870912\r\nabc");
         assert_eq!(parser.next(&mut buffer, &Limits::default()), Ok(None));
         assert!(buffer.capacity() <= FIRST_ROOM_BYTES);
-        assert!(parser.is_inside_request());
+        assert_ne!(parser.stage, Stage::Start);
     }
 
     #[test]
