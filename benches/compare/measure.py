@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 
-from harness.process import TICKS_PER_SECOND, Server  # noqa: E402
+from harness.process import Server  # noqa: E402
 from harness.progress import Progress  # noqa: E402
 from harness.resp import ServerError, encode  # noqa: E402
 
@@ -65,12 +65,6 @@ def load(server, keys, size, what):
     progress.finish()
 
 
-def total_cpu_seconds(server):
-    """Time of the server and of its finished children (Redis rewrites its AOF in one)."""
-    fields = pathlib.Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(int(field) for field in fields[11:15]) / TICKS_PER_SECOND
-
-
 def has_children(server):
     path = pathlib.Path(f"/proc/{server.pid}/task/{server.pid}/children")
     return bool(path.read_text().strip())
@@ -90,12 +84,13 @@ def settle(servers, limit_seconds=30.0):
 def run_benchmark(server, cell, scale):
     """One run of redis-benchmark: throughput, latencies, and the server's CPU time with what it does
     afterwards on account of the run."""
-    cpu_before = total_cpu_seconds(server)
+    # Redis rewrites its AOF in a child.
+    cpu_before = server.cpu_seconds(with_children=True)
     words = cell.benchmark_words(server.port, scale)
     result = subprocess.run(words, capture_output=True, text=True, timeout=600, check=True)
-    cpu_during = total_cpu_seconds(server) - cpu_before
+    cpu_during = server.cpu_seconds(with_children=True) - cpu_before
     settle([server])
-    cpu_total = total_cpu_seconds(server) - cpu_before
+    cpu_total = server.cpu_seconds(with_children=True) - cpu_before
     if "rror" in result.stderr:
         raise RuntimeError(f"redis-benchmark: {result.stderr.strip()}")
     rows = list(csv.DictReader(io.StringIO(result.stdout[result.stdout.index('"test"') :])))

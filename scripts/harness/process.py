@@ -131,10 +131,11 @@ class Server:
         if self.owns_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def cpu_seconds(self):
-        """User and system time the process has used so far."""
+    def cpu_seconds(self, with_children=False):
+        """User and system time that the process, and its children that have ended, used so far."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        times = fields[11:15] if with_children else fields[11:13]
+        return sum(int(field) for field in times) / TICKS_PER_SECOND
 
     def rss_bytes(self):
         """Resident memory now."""

@@ -221,6 +221,8 @@ def main():
                 print(f"round {number} of {options.rounds}: {test.acknowledged:,} acknowledged writes checked")
         if not test.problems:
             test.check_everything_again()
+        if options.power_loss and not test.lost_bytes:
+            test.problems.append("no unsynced byte was ever lost: the test tests nothing")
         for problem in test.problems:
             print(f"FAILED: {problem}")
         if test.problems:
@@ -228,8 +230,6 @@ def main():
     kind = "always and with everysec each"
     if options.power_loss:
         kind = f"always and a loss of power each, {test.lost_bytes:,} bytes lost"
-        if not test.lost_bytes:
-            test.problems.append("no unsynced byte was ever lost: the test tests nothing")
     print(
         f"crash test: {number} rounds with {kind}, {test.acknowledged:,} acknowledged "
         f"writes checked, {len(test.problems)} problems (seed {options.seed})"
