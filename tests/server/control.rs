@@ -60,6 +60,35 @@ fn the_list_of_clients_is_right() {
 }
 
 #[test]
+fn the_list_tells_how_much_waits_to_be_sent() {
+    let server = start(settings());
+    let mut stuck = connect(&server);
+    stuck.send(command(&[b"SET", b"big", &vec![b'x'; 20 << 20]]));
+    stuck.expect("+OK\r\n");
+    stuck.send("GET big\r\n");
+    let mut other = connect(&server);
+    let deadline = Instant::now() + PATIENCE;
+    let field = |line: &str, name: &str| -> u64 {
+        let found = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap().parse().unwrap()
+    };
+    // It is counted once a second.
+    loop {
+        other.send("CLIENT LIST\r\n");
+        let length: usize = other.line()[1..].parse().unwrap();
+        let list = other.take(length + 2);
+        let [pieces, piece_bytes, buffer] = ["oll", "omem", "rbs"].map(|name| field(&list, name));
+        if pieces > 0 && piece_bytes > 1 << 20 && buffer > 0 && field(&list, "tot-mem") > piece_bytes {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{list}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    stuck.expect(bulk(&vec![b'x'; 20 << 20]));
+    server.stop().unwrap();
+}
+
+#[test]
 fn a_pause_holds_commands_back_and_ends() {
     let server = start(settings());
     let mut admin = connect(&server);
