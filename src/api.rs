@@ -174,6 +174,7 @@ fn rocksdb_options(settings: &Settings) -> crate::storage::rocksdb::RocksOptions
         max_open_files: settings.rocksdb_max_open_files,
         bytes_per_sync: settings.rocksdb_bytes_per_sync,
         wal_bytes_per_sync: settings.rocksdb_wal_bytes_per_sync,
+        load_truncated_log: settings.aof_load_truncated,
         compaction_readahead_bytes: settings.rocksdb_compaction_readahead_size as usize,
         rate_limit_bytes: settings.rocksdb_rate_limit as i64,
         stats_dump_period_s: settings.rocksdb_stats_dump_period,

@@ -462,6 +462,46 @@ mod rocks {
         assert!(errors > 0);
     }
 
+    #[test]
+    fn a_damaged_log_is_kept_and_replayed_up_to_the_damage_or_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("db");
+        let engine = open(&directory);
+        for number in 0..10u8 {
+            put(&engine, Space::Meta, &[number], &[number; 100]);
+            engine.sync().unwrap();
+        }
+        // As a kill leaves it: a closed engine has nothing in its log.
+        let log = |directory: &Path| {
+            let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+            entries.filter(|path| path.extension().is_some_and(|it| it == "log")).max().unwrap()
+        };
+        let copy = parent.path().join("copy");
+        std::fs::create_dir(&copy).unwrap();
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let from = entry.unwrap().path();
+            std::fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+        }
+        drop(engine);
+        let damaged = log(&copy);
+        let mut bytes = std::fs::read(&damaged).unwrap();
+        let middle = bytes.windows(50).position(|window| window == [5; 50]).unwrap();
+        bytes[middle] ^= 1;
+        std::fs::write(&damaged, &bytes).unwrap();
+        let strict = RocksOptions { load_truncated_log: false, ..RocksOptions::default() };
+        let refused = RocksEngine::open(&copy, &strict).err();
+        assert!(matches!(refused, Some(StorageError::Corruption(_))), "{refused:?}");
+        assert_eq!(std::fs::read(&damaged).unwrap(), bytes, "a refusal changes nothing");
+        let engine = open(&copy);
+        assert_eq!(get(&engine, Space::Meta, &[4]).as_deref(), Some(&[4; 100][..]));
+        assert_eq!(get(&engine, Space::Meta, &[6]), None);
+        let kept = parent.path().join("copy-damaged-log-1").join(damaged.file_name().unwrap());
+        assert_eq!(std::fs::read(kept).unwrap(), bytes);
+        drop(engine);
+        open(&copy);
+        assert!(!parent.path().join("copy-damaged-log-2").exists(), "told of once");
+    }
+
     /// A file system of its own, unmounted when dropped.
     struct SmallDisk(tempfile::TempDir);
 

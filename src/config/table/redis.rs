@@ -155,8 +155,9 @@ section "Redis' files" {
     auto_aof_rewrite_percentage: u32 = 100, integer(0, I32_MAX), [Runtime, NoEffect];
     /// The size below which there is no rewrite.
     auto_aof_rewrite_min_size: u64 = 64 << 20, memory(0, I64_MAX), [Runtime, NoEffect];
-    /// Whether an append-only file whose end is missing is loaded.
-    aof_load_truncated: bool = true, Bool, [Runtime, NoEffect];
+    /// Whether a log of writes that is damaged, or whose end is missing, is loaded as far as it goes
+    /// (the log as it was is kept beside the data, and a warning says so), or the start fails.
+    aof_load_truncated: bool = true, Bool, [Runtime];
     /// Whether an append-only file begins with a snapshot.
     aof_use_rdb_preamble: bool = true, Bool, [Runtime, NoEffect];
     /// Whether an append-only file has times in it.

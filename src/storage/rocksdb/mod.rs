@@ -10,6 +10,7 @@ mod error;
 mod families;
 mod group;
 mod options;
+mod salvage;
 mod table;
 mod tree;
 
@@ -21,6 +22,7 @@ use hashbrown::HashMap;
 pub use options::{Compression, RocksOptions};
 use parking_lot::{Mutex, MutexGuard};
 use rocksdb::{Cache, DBRawIterator, ReadOptions, WriteBatch, WriteOptions};
+use salvage::Salvage;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use table::{Lookup, ValueTable};
@@ -66,7 +68,17 @@ impl RocksEngine {
     /// [`StorageError::Locked`] when another process has it open; corruption; what the disk reports.
     pub fn open(directory: &Path, options: &RocksOptions) -> StorageResult<RocksEngine> {
         std::fs::create_dir_all(directory).map_err(|error| open_error(directory, &error.to_string()))?;
-        let tree = Tree::open(directory, options, true)?;
+        let io_error = |error: std::io::Error| open_error(directory, &error.to_string());
+        let salvage = Salvage::prepare(directory).map_err(io_error)?;
+        let tree = Tree::open(directory, options, true).inspect_err(|_| salvage.forget_quietly())?;
+        if let Some((what, log)) = salvage.finish().map_err(io_error)? {
+            tracing::warn!(
+                "the log was damaged or cut short, and what followed is not in the database: {what}. \
+                 The log as it was lies in {}. Writes of the last second before a loss of power may be \
+                 missing; if there was none, look after the disk",
+                log.display()
+            );
+        }
         Ok(RocksEngine {
             tree: Handle::new(tree),
             directory: directory.to_owned(),

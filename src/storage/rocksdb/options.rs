@@ -49,6 +49,9 @@ pub struct RocksOptions {
     /// Background writes reach the disk in steps of this size, not in one burst.
     pub bytes_per_sync: u64,
     pub wal_bytes_per_sync: u64,
+    /// Whether a log that is damaged or ends too early is replayed as far as it goes; otherwise it is
+    /// an error.
+    pub load_truncated_log: bool,
     pub compaction_readahead_bytes: usize,
     /// Bytes a second that flushes and compactions may write; 0 for no limit.
     pub rate_limit_bytes: i64,
@@ -106,6 +109,7 @@ impl Default for RocksOptions {
             max_open_files: -1,
             bytes_per_sync: 1 << 20,
             wal_bytes_per_sync: 0,
+            load_truncated_log: true,
             compaction_readahead_bytes: 2 << 20,
             rate_limit_bytes: 0,
             stats_dump_period_s: 600,
@@ -135,7 +139,11 @@ impl RocksOptions {
         if self.rate_limit_bytes > 0 {
             options.set_ratelimiter(self.rate_limit_bytes, 100_000, 10);
         }
-        options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+        options.set_wal_recovery_mode(if self.load_truncated_log {
+            DBRecoveryMode::PointInTime
+        } else {
+            DBRecoveryMode::AbsoluteConsistency
+        });
         // All writes come from `flush`, one after the other.
         options.set_allow_concurrent_memtable_write(false);
         options.set_enable_write_thread_adaptive_yield(false);
