@@ -15,6 +15,7 @@ fn check(open: &dyn Fn() -> Box<dyn Engine>) {
         counters_add_up,
         bounds_are_bounds,
         random_histories_match_a_model,
+        values_die_whole,
         reopened_it_has_everything,
         reopening_disturbs_nobody,
     ] {
@@ -161,6 +162,38 @@ fn bounds_are_bounds(engine: &dyn Engine) {
     assert_eq!(count(ScanRange::new(b"a", b"a")), 0);
     assert_eq!(count(ScanRange::new(b"b", b"a")), 0);
     assert_eq!(count(ScanRange::prefix(&[0xff, 0xff])), 0);
+}
+
+/// Members begin with 12 bytes that name their value, and go all at once.
+fn values_die_whole(engine: &dyn Engine) {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut model: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+    for step in 0..20_000u32 {
+        let prefix = [random.u8(..8); 12];
+        let key = [&prefix[..], &[random.u8(..4)]].concat();
+        match random.u8(..10) {
+            0..4 => {
+                put(engine, Space::Data, &key, &step.to_be_bytes());
+                model.insert(key, step);
+            }
+            4 => {
+                let end = prefix_end(&prefix).unwrap();
+                let mut batch = Batch::default();
+                batch.deleted_ranges.push((Space::Data, prefix.to_vec(), end.clone()));
+                model.retain(|other, _| !other.starts_with(&prefix));
+                if random.bool() {
+                    batch.put(Space::Data, &key, Bytes::copy_from_slice(&step.to_be_bytes()));
+                    model.insert(key, step);
+                }
+                engine.commit(batch).unwrap();
+            }
+            5 if step % 8 == 0 => drop(engine.flush().unwrap()),
+            _ => {
+                let expected = model.get(&key).map(|step| step.to_be_bytes());
+                assert_eq!(get(engine, Space::Data, &key).as_deref(), expected.as_ref().map(|it| &it[..]));
+            }
+        }
+    }
 }
 
 fn random_histories_match_a_model(engine: &dyn Engine) {
@@ -371,7 +404,7 @@ mod rocks {
         std::fs::rename(&here, &away).unwrap();
         for _ in 0..2 {
             assert!(engine.reopen().is_err(), "an empty database took the place of the one that is gone");
-            assert!(engine.get(Space::Data, b"k", ReadTier::Memory).is_err());
+            assert!(engine.get(Space::Expiry, b"k", ReadTier::Memory).is_err());
             assert!(engine.scan(Space::Data, &everything(), Direction::Forward, ReadTier::Disk).is_err());
             put(&engine, Space::Meta, b"k", b"lost");
             let undone = engine.undone();

@@ -123,9 +123,9 @@ impl Group {
         self.deleted_ranges.iter().any(covered).then_some(None)
     }
 
-    /// Adds a write. Reads of headers find it in the value table, reads of the others here.
+    /// Adds a write. Reads find it in the value table, or, if its space is not kept there, here.
     pub(super) fn write(&mut self, space: Space, key: KeyBytes, value: Option<Bytes>) {
-        if space != Space::Meta {
+        if !is_in_table(space) {
             self.written.insert((space, key.as_slice().into()), value.clone());
         }
         let begin = self.bytes.len();
@@ -149,7 +149,18 @@ impl Group {
         self.seal(families);
         self.sealed.delete_range_cf(families.of(space), &from, &to);
         self.written.retain(|(of, key), _| *of != space || **key < *from || **key >= *to);
-        self.deleted_ranges.push((space, from, to));
+        if !is_in_table(space) {
+            self.deleted_ranges.push((space, from, to));
+        }
+    }
+}
+
+/// Whether the value table keeps the keys of a space.
+pub(super) fn is_in_table(space: Space) -> bool {
+    match space {
+        Space::Meta | Space::Data | Space::Index | Space::Blob => true,
+        // Deadlines are only walked along; counters have a place of their own.
+        Space::Expiry | Space::System => false,
     }
 }
 

@@ -6,6 +6,7 @@
 //! write. What is not flushed cannot be evicted from the table; if a flush fails, the table forgets
 //! it, and reads find what was there before.
 
+mod dead_ranges;
 mod error;
 mod families;
 mod group;
@@ -17,7 +18,7 @@ mod tree;
 use super::engine::*;
 use bytes::Bytes;
 use error::{open_error, storage_error};
-use group::Group;
+use group::{Group, is_in_table};
 use hashbrown::HashMap;
 pub use options::{Compression, RocksOptions};
 use parking_lot::{Mutex, MutexGuard};
@@ -109,13 +110,14 @@ impl RocksEngine {
         })
     }
 
-    fn get_header(&self, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
-        let ticket = match self.table.get(key) {
+    fn get_through_table(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
+        let ticket = match self.table.get(space, key, || self.flushed_seq()) {
             Lookup::Known(value) => return Ok(value),
             Lookup::Unknown(ticket) => ticket,
         };
-        let value = self.get_from_tree(Space::Meta, key, tier)?;
-        self.table.remember(key, value.as_ref(), ticket, self.flushed_seq());
+        let flushed = self.flushed_seq();
+        let value = self.get_from_tree(space, key, tier)?;
+        self.table.remember(space, key, value.as_ref(), ticket, flushed);
         Ok(value)
     }
 
@@ -133,8 +135,7 @@ impl RocksEngine {
         self.get_from_tree(space, key, tier)
     }
 
-    /// Puts a commit into the open group; the value table comes last, so that a reader never sees a
-    /// header whose members it does not find.
+    /// Puts a commit into the open group and into the value table.
     fn add_to_group(&self, group: &mut Group, batch: Batch, seq: Seq) -> StorageResult<()> {
         for (key, delta) in batch.additions {
             let sum = self.counter(&key)?.saturating_add(delta);
@@ -145,6 +146,9 @@ impl RocksEngine {
             if from >= to {
                 continue; // empty, and RocksDB would refuse the whole batch
             }
+            if is_in_table(space) && space != Space::Meta {
+                self.table.delete_range(space, &from, &to, seq, self.flushed_seq());
+            }
             self.tree.with(|tree| {
                 group.delete_range(&tree.families, space, from, to);
                 Ok(())
@@ -153,9 +157,9 @@ impl RocksEngine {
         let flushed = self.flushed_seq();
         for (space, key, value) in batch.writes {
             match space {
-                Space::Meta => self.table.commit(&key, value.as_ref(), seq, flushed),
                 Space::System => self.set_counter(&key, value.as_deref()),
-                _ => {}
+                Space::Expiry => {}
+                _ => self.table.commit(space, &key, value.as_ref(), seq, flushed),
             }
             group.write(space, key, value);
         }
@@ -235,7 +239,7 @@ impl RocksEngine {
     /// Everything that was committed after the last flush never happened.
     fn undo_unflushed(&self, groups: &mut Groups) {
         let flushed = self.flushed_seq();
-        self.table.forget(|_, seq| seq > flushed);
+        self.table.undo(flushed);
         self.counters.lock().clear();
         *groups = Groups::default();
         // First: who sees that nothing is left to flush must see as well that commits were undone.
@@ -246,15 +250,16 @@ impl RocksEngine {
 
 impl Engine for RocksEngine {
     fn get(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
-        match space {
-            Space::Meta => self.get_header(key, tier),
-            _ => self.get_other(space, key, tier),
+        if is_in_table(space) {
+            self.get_through_table(space, key, tier)
+        } else {
+            self.get_other(space, key, tier)
         }
     }
 
     fn hint(&self, space: Space, key: &[u8]) {
-        if space == Space::Meta {
-            self.table.hint(key);
+        if is_in_table(space) {
+            self.table.hint(space, key);
         }
     }
 
@@ -302,8 +307,10 @@ impl Engine for RocksEngine {
         if !header_ranges.is_empty() {
             // The table knows no ranges: let the tree have this before anybody reads on.
             self.flush()?;
-            let covered = |key: &[u8], at: Seq| {
-                at <= seq && header_ranges.iter().any(|(_, from, to)| key >= &**from && key < &**to)
+            let covered = |space: Space, key: &[u8], at: Seq| {
+                space == Space::Meta
+                    && at <= seq
+                    && header_ranges.iter().any(|(_, from, to)| key >= &**from && key < &**to)
             };
             self.table.forget(covered);
         }
@@ -335,7 +342,7 @@ impl Engine for RocksEngine {
         closing.reopen(&self.directory, &self.options)?;
         // What is in memory is what is on disk, but it shall come from there.
         self.counters.lock().clear();
-        self.table.forget(|_, _| true);
+        self.table.forget(|_, _, _| true);
         drop((groups, flushing));
         Ok(())
     }

@@ -1,10 +1,12 @@
-//! The value table: headers in memory, hashed by key. It holds what was committed but is not yet in
-//! the tree (never evicted), and, as a cache, what was read or written lately, absent keys included.
+//! The value table: headers, members and chunks in memory, hashed by key. It holds what was committed
+//! but is not yet in the tree (never evicted), and, as a cache, what was read or written lately, absent
+//! keys included.
 //!
 //! Why it is here: a lookup in RocksDB walks a skiplist, its filters and blocks, 1 to 3 µs even when
 //! all of it is in memory; a hash table answers in a tenth of that.
 
-use crate::storage::Seq;
+use super::dead_ranges::DeadRanges;
+use crate::storage::{Seq, Space};
 use bytes::Bytes;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
@@ -32,8 +34,8 @@ pub(super) enum Lookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket(u64);
 
-/// A key and what is known of it. Where the key and value are together, they are: 1 byte, whether
-/// there is a value; 2 bytes, the key's length; the key; the value.
+/// A key and what is known of it. Where the key and value are together, they are: 1 byte, the space,
+/// and in the lowest bit whether there is a value; 2 bytes, the key's length; the key; the value.
 enum Content {
     /// In the slot itself: a lookup that has compared the key has the value in the same cache line.
     Inline {
@@ -44,23 +46,23 @@ enum Content {
     Large(Box<Apart>),
 }
 
-type Apart = (Box<[u8]>, Option<Bytes>);
+type Apart = (Space, Box<[u8]>, Option<Bytes>);
 
 /// What fills a slot up to a cache line.
 const INLINE: usize = 54;
 const FRONT: usize = 3;
 
 impl Content {
-    fn new(key: &[u8], value: Option<&Bytes>) -> Content {
+    fn new(space: Space, key: &[u8], value: Option<&Bytes>) -> Content {
         let value_len = value.map_or(0, Bytes::len);
         let Ok(key_len) = u16::try_from(key.len()) else {
-            return Content::Large(Box::new((key.into(), value.cloned())));
+            return Content::Large(Box::new((space, key.into(), value.cloned())));
         };
         if value_len >= LARGE {
-            return Content::Large(Box::new((key.into(), value.cloned())));
+            return Content::Large(Box::new((space, key.into(), value.cloned())));
         }
         let fill = |bytes: &mut [u8]| {
-            bytes[0] = value.is_some().into();
+            bytes[0] = (space as u8) << 1 | u8::from(value.is_some());
             bytes[1..FRONT].copy_from_slice(&key_len.to_le_bytes());
             bytes[FRONT..FRONT + key.len()].copy_from_slice(key);
             bytes[FRONT + key.len()..].copy_from_slice(value.map_or(&[][..], |value| value));
@@ -90,18 +92,19 @@ impl Content {
         bytes[FRONT..].split_at(key_len)
     }
 
-    fn key(&self) -> &[u8] {
+    /// The number of the space, and the key.
+    fn key(&self) -> (u8, &[u8]) {
         match self.together() {
-            Ok(bytes) => Content::split(bytes).0,
-            Err(apart) => &apart.0,
+            Ok(bytes) => (bytes[0] >> 1, Content::split(bytes).0),
+            Err(apart) => (apart.0 as u8, &apart.1),
         }
     }
 
     fn value(&self) -> Option<Bytes> {
         match self.together() {
-            Ok(bytes) if bytes[0] == 0 => None,
+            Ok(bytes) if bytes[0] & 1 == 0 => None,
             Ok(bytes) => Some(Bytes::copy_from_slice(Content::split(bytes).1)),
-            Err(apart) => apart.1.clone(),
+            Err(apart) => apart.2.clone(),
         }
     }
 
@@ -110,7 +113,9 @@ impl Content {
         match self {
             Content::Inline { .. } => 0,
             Content::Small(bytes) => bytes.len(),
-            Content::Large(apart) => apart.0.len() + apart.1.as_ref().map_or(0, Bytes::len),
+            Content::Large(apart) => {
+                size_of::<Apart>() + apart.1.len() + apart.2.as_ref().map_or(0, Bytes::len)
+            }
         }
     }
 }
@@ -119,18 +124,18 @@ impl Content {
 #[repr(align(64))]
 struct Entry {
     content: Content,
-    /// The commit the value is from, shifted left; 0 if it was read from the tree. The lowest bit:
-    /// used since the clock hand passed last.
+    /// The commit the value is from, or, if it was read from the tree, the last one flushed by then;
+    /// shifted left. The lowest bit: used since the clock hand passed last.
     seq_and_used: u64,
 }
 
 impl Entry {
-    fn new(key: &[u8], value: Option<&Bytes>, seq: Seq, used: bool) -> Entry {
-        Entry { content: Content::new(key, value), seq_and_used: seq << 1 | u64::from(used) }
+    fn new(space: Space, key: &[u8], value: Option<&Bytes>, seq: Seq, used: bool) -> Entry {
+        Entry { content: Content::new(space, key, value), seq_and_used: seq << 1 | u64::from(used) }
     }
 
-    fn is(&self, key: &[u8]) -> bool {
-        self.content.key() == key
+    fn is(&self, space: Space, key: &[u8]) -> bool {
+        self.content.key() == (space as u8, key)
     }
 
     fn seq(&self) -> Seq {
@@ -188,6 +193,8 @@ pub(super) struct ValueTable {
     whereabouts: Box<[Whereabouts]>,
     hasher: hashbrown::DefaultHashBuilder,
     shard_budget: usize,
+    /// Deleted ranges whose keys may still be in the table.
+    dead: DeadRanges,
 }
 
 impl ValueTable {
@@ -198,63 +205,91 @@ impl ValueTable {
             whereabouts: (0..SHARDS).map(|_| Whereabouts::default()).collect(),
             hasher: Default::default(),
             shard_budget: budget / SHARDS,
+            dead: DeadRanges::default(),
         }
     }
 
-    fn shard(&self, key: &[u8]) -> (&Mutex<Shard>, u64) {
-        let hash = self.hasher.hash_one(key);
+    fn hash(&self, space: u8, key: &[u8]) -> u64 {
+        // A multiple of an odd number with bits everywhere: spaces part at both ends of the hash.
+        self.hasher.hash_one(key).wrapping_add(u64::from(space).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    fn shard(&self, space: Space, key: &[u8]) -> (&Mutex<Shard>, u64) {
+        let hash = self.hash(space as u8, key);
         (&self.shards[shard_number(hash)], hash)
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Lookup {
-        let (shard, hash) = self.shard(key);
+    /// What is known of a key. `flushed` is asked for the last flushed commit, if it matters.
+    pub(super) fn get(&self, space: Space, key: &[u8], flushed: impl Fn() -> Seq) -> Lookup {
+        let (shard, hash) = self.shard(space, key);
         let mut shard = shard.lock();
-        match shard.entries.find_mut(hash, |entry| entry.is(key)) {
+        match shard.entries.find_mut(hash, |entry| entry.is(space, key)) {
             Some(entry) => {
                 entry.seq_and_used |= 1;
-                Lookup::Known(entry.content.value())
+                let seq = entry.seq();
+                let value = entry.content.value();
+                drop(shard);
+                let is_dead = value.is_some() && self.dead.at(space, key).is_some_and(|at| at > seq);
+                Lookup::Known(value.filter(|_| !is_dead))
             }
-            None => Lookup::Unknown(Ticket(shard.writes)),
+            None => {
+                let ticket = Ticket(shard.writes);
+                drop(shard);
+                // The tree does not know of it yet. A later write of the key would have been found.
+                let is_dead = self.dead.at(space, key).is_some_and(|at| at > flushed());
+                if is_dead { Lookup::Known(None) } else { Lookup::Unknown(ticket) }
+            }
         }
     }
 
     /// Has the processor fetch the cache line that a lookup of `key` most likely ends at. In a large
     /// table a lookup is mostly that wait; many hints wait at once.
-    pub(super) fn hint(&self, key: &[u8]) {
-        let hash = self.hasher.hash_one(key);
+    pub(super) fn hint(&self, space: Space, key: &[u8]) {
+        let hash = self.hash(space as u8, key);
         self.whereabouts[shard_number(hash)].prefetch(hash);
     }
 
-    /// Lets in what the tree answered, unless something was committed since.
-    pub(super) fn remember(&self, key: &[u8], value: Option<&Bytes>, ticket: Ticket, flushed: Seq) {
-        let (shard, hash) = self.shard(key);
+    /// Lets in what the tree answered, unless something was committed since. `flushed` is the last
+    /// commit that was flushed before the tree was asked.
+    pub(super) fn remember(
+        &self,
+        space: Space,
+        key: &[u8],
+        value: Option<&Bytes>,
+        ticket: Ticket,
+        flushed: Seq,
+    ) {
+        let (shard, hash) = self.shard(space, key);
         let mut shard = shard.lock();
-        if shard.writes != ticket.0 || shard.entries.find(hash, |entry| entry.is(key)).is_some() {
+        if shard.writes != ticket.0 || shard.entries.find(hash, |entry| entry.is(space, key)).is_some() {
             return;
         }
-        self.insert(&mut shard, hash, Entry::new(key, value, 0, false), flushed);
+        self.insert(&mut shard, hash, Entry::new(space, key, value, flushed, false), flushed);
     }
 
     /// Puts in what commit `seq` wrote. It stays until `seq` is flushed.
-    pub(super) fn commit(&self, key: &[u8], value: Option<&Bytes>, seq: Seq, flushed: Seq) {
-        let (shard, hash) = self.shard(key);
+    pub(super) fn commit(&self, space: Space, key: &[u8], value: Option<&Bytes>, seq: Seq, flushed: Seq) {
+        let (shard, hash) = self.shard(space, key);
         let mut shard = shard.lock();
         shard.writes += 1;
-        if let Some(entry) = shard.entries.find_mut(hash, |entry| entry.is(key)) {
+        if let Some(entry) = shard.entries.find_mut(hash, |entry| entry.is(space, key)) {
             let before = entry.bytes();
-            entry.content = Content::new(key, value);
+            entry.content = Content::new(space, key, value);
             entry.seq_and_used = seq << 1 | 1;
             let after = entry.bytes();
             shard.bytes = shard.bytes - before + after;
             return self.evict(&mut shard, flushed);
         }
-        self.insert(&mut shard, hash, Entry::new(key, value, seq, true), flushed);
+        self.insert(&mut shard, hash, Entry::new(space, key, value, seq, true), flushed);
     }
 
     fn insert(&self, shard: &mut Shard, hash: u64, entry: Entry, flushed: Seq) {
         shard.bytes += entry.bytes();
         let before = shard.entries.num_buckets();
-        let hasher = |entry: &Entry| self.hasher.hash_one(entry.content.key());
+        let hasher = |entry: &Entry| {
+            let (space, key) = entry.content.key();
+            self.hash(space, key)
+        };
         let number = shard.entries.insert_unique(hash, entry, hasher).bucket_index();
         if shard.entries.num_buckets() != before {
             self.whereabouts[shard_number(hash)].note(&shard.entries, number);
@@ -281,14 +316,31 @@ impl ValueTable {
         }
     }
 
-    /// Forgets keys whose commits were undone, or that a range deletion covers.
-    pub(super) fn forget(&self, doomed: impl Fn(&[u8], Seq) -> bool) {
+    /// Commit `seq` deleted every key of `from..to`. What the table knows of them counts for nothing
+    /// from here on, and is taken out some time.
+    pub(super) fn delete_range(&self, space: Space, from: &[u8], to: &[u8], seq: Seq, flushed: Seq) {
+        if self.dead.add(space, from, to, seq) {
+            let doomed = self.dead.flushed(flushed);
+            self.forget(|space, key, seq| doomed.at(space, key).is_some_and(|at| at > seq));
+            self.dead.remove(&doomed);
+        }
+    }
+
+    /// Forgets the commits after `flushed`: they never happened.
+    pub(super) fn undo(&self, flushed: Seq) {
+        self.dead.undo(flushed);
+        self.forget(|_, _, seq| seq > flushed);
+    }
+
+    /// Forgets what is known of some keys.
+    pub(super) fn forget(&self, doomed: impl Fn(Space, &[u8], Seq) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
             shard.writes += 1;
             let mut freed = 0;
             shard.entries.retain(|entry| {
-                let keep = !doomed(entry.content.key(), entry.seq());
+                let (space, key) = entry.content.key();
+                let keep = !doomed(Space::ALL[usize::from(space)], key, entry.seq());
                 freed += if keep { 0 } else { entry.bytes() };
                 keep
             });
@@ -327,7 +379,7 @@ mod tests {
     use super::*;
 
     fn known(table: &ValueTable, key: &[u8]) -> Option<Option<Bytes>> {
-        match table.get(key) {
+        match table.get(Space::Meta, key, || 0) {
             Lookup::Known(value) => Some(value),
             Lookup::Unknown(_) => None,
         }
@@ -336,14 +388,14 @@ mod tests {
     #[test]
     fn an_answer_from_the_tree_never_overtakes_a_commit() {
         let table = ValueTable::new(1 << 20);
-        let Lookup::Unknown(ticket) = table.get(b"k") else { panic!() };
-        table.commit(b"k", Some(&"new".into()), 1, 0);
-        table.remember(b"k", Some(&"old".into()), ticket, 0);
+        let Lookup::Unknown(ticket) = table.get(Space::Meta, b"k", || 0) else { panic!() };
+        table.commit(Space::Meta, b"k", Some(&"new".into()), 1, 0);
+        table.remember(Space::Meta, b"k", Some(&"old".into()), ticket, 0);
         assert_eq!(known(&table, b"k"), Some(Some("new".into())));
         // Even if the commit has been evicted since.
-        let Lookup::Unknown(ticket) = table.get(b"other") else { panic!() };
-        table.forget(|_, _| true);
-        table.remember(b"other", Some(&"old".into()), ticket, 1);
+        let Lookup::Unknown(ticket) = table.get(Space::Meta, b"other", || 0) else { panic!() };
+        table.forget(|_, _, _| true);
+        table.remember(Space::Meta, b"other", Some(&"old".into()), ticket, 1);
         assert_eq!(known(&table, b"other"), None);
     }
 
@@ -357,12 +409,12 @@ mod tests {
         for key in &keys {
             for (step, size) in values.iter().enumerate() {
                 let value = size.map(|size| Bytes::from(vec![step as u8; size]));
-                table.commit(key, value.as_ref(), 1, 0);
+                table.commit(Space::Meta, key, value.as_ref(), 1, 0);
                 assert_eq!(known(&table, key), Some(value));
             }
         }
         assert_eq!(table.len(), keys.len());
-        table.forget(|_, _| true);
+        table.forget(|_, _, _| true);
         assert_eq!((table.len(), table.bytes()), (0, 0));
     }
 
@@ -370,11 +422,17 @@ mod tests {
     fn what_is_not_flushed_stays_whatever_the_budget() {
         let table = ValueTable::new(SHARDS * 1000);
         for number in 0..10_000u32 {
-            table.commit(&number.to_be_bytes(), Some(&"v".into()), u64::from(number) + 1, 0);
+            table.commit(Space::Meta, &number.to_be_bytes(), Some(&"v".into()), u64::from(number) + 1, 0);
         }
         assert_eq!(table.len(), 10_000);
         for number in 10_000..20_000u32 {
-            table.commit(&number.to_be_bytes(), Some(&"v".into()), u64::from(number) + 1, 20_000);
+            table.commit(
+                Space::Meta,
+                &number.to_be_bytes(),
+                Some(&"v".into()),
+                u64::from(number) + 1,
+                20_000,
+            );
         }
         assert!(table.bytes() <= SHARDS * 1000, "{}", table.bytes());
         assert!(table.len() > 100);
@@ -385,12 +443,12 @@ mod tests {
         let table = ValueTable::new(SHARDS * 2000);
         for number in 0..100_000u32 {
             let key = number.to_be_bytes();
-            if let Lookup::Unknown(ticket) = table.get(&key) {
-                table.remember(&key, Some(&"v".into()), ticket, 0);
+            if let Lookup::Unknown(ticket) = table.get(Space::Meta, &key, || 0) {
+                table.remember(Space::Meta, &key, Some(&"v".into()), ticket, 0);
             }
             if known(&table, b"hot").is_none() {
-                let Lookup::Unknown(ticket) = table.get(b"hot") else { panic!() };
-                table.remember(b"hot", Some(&"v".into()), ticket, 0);
+                let Lookup::Unknown(ticket) = table.get(Space::Meta, b"hot", || 0) else { panic!() };
+                table.remember(Space::Meta, b"hot", Some(&"v".into()), ticket, 0);
                 assert!(number < 10, "the hot key was evicted at {number}");
             }
         }
