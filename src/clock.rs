@@ -65,13 +65,14 @@ impl Stopwatch {
         Stopwatch(Instant::now())
     }
 
+    /// Nanoseconds since the start, and a stopwatch that starts now: one look at the clock for both.
+    pub fn lap(self) -> (u64, Stopwatch) {
+        let now = Stopwatch::start();
+        (now.0.saturating_duration_since(self.0).as_nanos() as u64, now)
+    }
+
     /// Microseconds since the start.
     pub fn elapsed_us(self) -> u64 {
         self.0.elapsed().as_micros() as u64
-    }
-
-    /// Nanoseconds since the start.
-    pub fn elapsed_ns(self) -> u64 {
-        self.0.elapsed().as_nanos() as u64
     }
 }

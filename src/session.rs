@@ -1,5 +1,6 @@
 //! One client's state, no socket.
 
+use crate::clock::Stopwatch;
 use crate::instance::Instance;
 use crate::instance::acl::{Acl, DEFAULT_USER};
 use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport};
@@ -37,6 +38,10 @@ pub struct Session {
     pub last_write: Option<Seq>,
     /// How far the current command may go for its data.
     pub tier: ReadTier,
+    /// The next command begins when the last one ended, which spares a look at the clock.
+    pub follows_at_once: bool,
+    /// Started when the last command ended.
+    pub lap: Option<Stopwatch>,
 }
 
 impl Session {
@@ -56,6 +61,8 @@ impl Session {
             close_after_reply: false,
             last_write: None,
             tier: ReadTier::Disk,
+            follows_at_once: false,
+            lap: None,
         }
     }
 

@@ -262,9 +262,13 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     }
     check_pause(context, found.entry.spec.flags)?;
     let mut args = Args::new(words, name_words, &found.name, instance.keyspace.max_string_bytes());
-    let stopwatch = Stopwatch::start();
+    let follows_at_once = std::mem::take(&mut context.session.follows_at_once);
+    let lap = context.session.lap.filter(|_| follows_at_once);
+    let stopwatch = lap.unwrap_or_else(Stopwatch::start);
     let result = (found.entry.run)(context, &mut args);
-    observe::called(context, found, words, stopwatch, &result);
+    let (ns, lap) = stopwatch.lap();
+    context.session.lap = Some(lap);
+    observe::called(context, found, words, ns, &result);
     if !matches!(result, Err(Error::NeedsDisk)) {
         context.session.client.count_command();
     }

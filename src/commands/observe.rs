@@ -2,7 +2,6 @@
 
 use super::spec::Flags;
 use super::{Context, Found, all_found};
-use crate::clock::Stopwatch;
 use crate::config::{Flag, directive};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
@@ -27,20 +26,13 @@ pub(super) fn rejected(instance: &Instance, found: &Found, error: &Error) {
     instance.stats.error(&error.to_string());
 }
 
-/// Counts a call that ran, and logs it if it took long. One that has to run again where waiting for
+/// Counts a call that ran for `ns` nanoseconds, and logs it if it took long. One that has to run again where waiting for
 /// the disk is allowed has not run yet.
-pub(super) fn called(
-    context: &Context,
-    found: &Found,
-    words: &[Bytes],
-    stopwatch: Stopwatch,
-    result: &Result<Reply>,
-) {
+pub(super) fn called(context: &Context, found: &Found, words: &[Bytes], ns: u64, result: &Result<Reply>) {
     let instance = context.instance;
     if matches!(result, Err(Error::NeedsDisk)) {
         return;
     }
-    let ns = stopwatch.elapsed_ns();
     let command = stats_of(instance, found.id);
     instance.stats.called(command, ns);
     match result {

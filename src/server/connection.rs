@@ -281,13 +281,14 @@ impl Connection {
         let Some(session) = io.session.as_mut() else { return Halt::Close };
         worker.refresh();
         let mut limits = worker.limits();
-        for _ in 0..COMMANDS_PER_TURN {
+        for number in 0..COMMANDS_PER_TURN {
             if self.closing.get() || self.is_killed() {
                 return Halt::Close;
             }
             if io.output.len() >= OUTPUT_BYTES_PER_TURN {
                 return Halt::Yield;
             }
+            session.follows_at_once = number > 0 && !io.requests.is_empty();
             limits.authenticated = !session.must_authenticate(&instance.acl);
             let words = match io.requests.next(&mut io.input, &limits, |key| {
                 instance.keyspace.hint(session.db, key);

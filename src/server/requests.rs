@@ -67,6 +67,11 @@ impl Requests {
         self.held_back = true;
     }
 
+    /// Whether the next request has to be parsed first.
+    pub fn is_empty(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
     /// The requests that are parsed and have not run, in order.
     pub fn ahead(&self) -> impl Iterator<Item = &Words> {
         self.ahead.iter()
