@@ -6,14 +6,16 @@ use crate::config::Settings;
 use crate::config::values::EngineKind;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
-use crate::instance::clients::ClientAddress;
+use crate::instance::clients::{ClientAddress, Unblock};
 use crate::keyspace::Keyspace;
 use crate::protocol::Reply;
 use crate::session::Session;
 use crate::storage::Engine;
 use crate::storage::memory::MemoryEngine;
 use bytes::Bytes;
-use std::sync::Arc;
+use parking_lot::{Condvar, Mutex};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// A database opened by this program.
 #[derive(Clone)]
@@ -94,7 +96,7 @@ impl Db {
     /// A client of the database, with a selected database and a protocol of its own.
     pub fn connect(&self) -> Connection {
         let session = Session::open(&self.instance, ClientAddress::embedded());
-        Connection { instance: self.instance.clone(), session }
+        Connection { instance: self.instance.clone(), session, woken: OnceLock::new() }
     }
 }
 
@@ -102,6 +104,8 @@ impl Db {
 pub struct Connection {
     instance: Arc<Instance>,
     pub session: Session,
+    /// Told when another client ends a wait of this one; there once it has waited.
+    woken: OnceLock<Arc<(Mutex<()>, Condvar)>>,
 }
 
 impl Connection {
@@ -116,12 +120,43 @@ impl Connection {
             return Err(Error::text("ERR the connection was killed"));
         }
         client.interacted(self.instance.keyspace.clock().now_ms());
-        let mut context = Context { instance: &self.instance, session: &mut self.session };
-        let result = commands::execute(&mut context, words);
+        let result = loop {
+            let mut context = Context { instance: &self.instance, session: &mut self.session };
+            match commands::execute(&mut context, words) {
+                Err(Error::Blocked { until_ms }) => self.session.wait_ended = Some(self.wait(until_ms)),
+                result => break result,
+            }
+        };
+        self.session.wait_ended = None;
         let takes_reply = self.session.takes_reply();
         let reply = if takes_reply { result? } else { Reply::Silence };
         self.instance.keyspace.engine().flush()?;
         Ok(reply)
+    }
+}
+
+impl Connection {
+    /// Waits until that time, ms since the Unix epoch, or until another client ends the wait.
+    fn wait(&self, until_ms: Option<u64>) -> Unblock {
+        let client = &self.session.client;
+        let woken = self.woken.get_or_init(|| {
+            let woken: Arc<(Mutex<()>, Condvar)> = Arc::default();
+            let waker = woken.clone();
+            client.on_wake(move || {
+                // Not between the look at what has changed and the wait for it.
+                let _looking = waker.0.lock();
+                waker.1.notify_all();
+            });
+            woken
+        });
+        let now_ms = self.instance.keyspace.clock().now_ms();
+        let time = Duration::from_millis(until_ms.unwrap_or(u64::MAX).saturating_sub(now_ms));
+        client.begin_wait();
+        let is_waiting = |_: &mut ()| client.unblocked().is_none() && !client.is_killed();
+        woken.1.wait_while_for(&mut woken.0.lock(), is_waiting, time);
+        let how = client.unblocked();
+        client.end_wait();
+        how.unwrap_or(Unblock::Timeout)
     }
 }
 

@@ -69,6 +69,13 @@ pub enum Error {
     /// is ended: run it again. Nothing has happened. Never reaches a client.
     #[error("ERR the command is paused")]
     Paused { until_ms: u64 },
+    /// The command waits for something, until then, ms since the Unix epoch, or for ever: run it again
+    /// when the wait has ended, and let the session know how. Nothing has happened. Never reaches a
+    /// client.
+    #[error("ERR the command is blocked")]
+    Blocked { until_ms: Option<u64> },
+    #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
+    Unblocked,
     #[error(
         "MISCONF Errors writing to disk: {0}. Commands that may modify the data set are refused; reads go on."
     )]
@@ -96,6 +103,13 @@ impl Error {
     /// An error whose whole text, code included, is known when the program is written.
     pub const fn text(text: &'static str) -> Error {
         Error::Text(Cow::Borrowed(text))
+    }
+}
+
+impl Error {
+    /// Whether the command has not run, and is to be run again; the client never hears of it.
+    pub fn asks_again(&self) -> bool {
+        matches!(self, Error::NeedsDisk | Error::Paused { .. } | Error::Blocked { .. })
     }
 }
 

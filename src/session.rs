@@ -3,7 +3,7 @@
 use crate::clock::Stopwatch;
 use crate::instance::Instance;
 use crate::instance::acl::{Acl, DEFAULT_USER};
-use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport};
+use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport, Unblock};
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
 use crate::storage::{ReadTier, Seq};
@@ -42,6 +42,8 @@ pub struct Session {
     pub follows_at_once: bool,
     /// Started when the last command ended.
     pub lap: Option<Stopwatch>,
+    /// How the wait of the current command has ended ([`crate::error::Error::Blocked`]).
+    pub wait_ended: Option<Unblock>,
 }
 
 impl Session {
@@ -63,6 +65,7 @@ impl Session {
             tier: ReadTier::Disk,
             follows_at_once: false,
             lap: None,
+            wait_ended: None,
         }
     }
 

@@ -251,7 +251,7 @@ fn unknown(words: &[Bytes]) -> Error {
 /// # Errors
 /// What the client is to be told; [`Error::NeedsDisk`] when `session.tier` is
 /// [`crate::storage::ReadTier::Memory`]: nothing has happened then, run it again in the other tier;
-/// and [`Error::Paused`]: nothing has happened either, run it again later.
+/// [`Error::Paused`] and [`Error::Blocked`]: nothing has happened either, run it again later.
 pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     let instance = context.instance;
     let (found, name_words) = find(words).inspect_err(|error| observe::unknown(instance, error))?;
@@ -269,7 +269,7 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     let (ns, lap) = stopwatch.lap();
     context.session.lap = Some(lap);
     observe::called(context, found, words, ns, &result);
-    if !matches!(result, Err(Error::NeedsDisk)) {
+    if !result.as_ref().is_err_and(Error::asks_again) {
         context.session.client.count_command();
     }
     result

@@ -30,7 +30,7 @@ pub(super) fn rejected(instance: &Instance, found: &Found, error: &Error) {
 /// the disk is allowed has not run yet.
 pub(super) fn called(context: &Context, found: &Found, words: &[Bytes], ns: u64, result: &Result<Reply>) {
     let instance = context.instance;
-    if matches!(result, Err(Error::NeedsDisk)) {
+    if result.as_ref().is_err_and(Error::asks_again) {
         return;
     }
     let command = stats_of(instance, found.id);

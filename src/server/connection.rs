@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::commands;
 use crate::error::Error;
 use crate::instance::Instance;
-use crate::instance::clients::Client;
+use crate::instance::clients::{Client, Unblock};
 use crate::protocol::{Mark, Reply, ReplyBuffer, Words};
 use crate::session::{Dialect, Session};
 use crate::storage::{ReadTier, Seq};
@@ -117,6 +117,8 @@ enum Halt {
     Disk(Words),
     /// The request is held back by `CLIENT PAUSE` until then, ms since the Unix epoch.
     Paused(u64),
+    /// The request waits for something until then, ms since the Unix epoch, or for ever.
+    Blocked(Option<u64>),
     /// Nothing more is to be done for this client.
     Close,
 }
@@ -169,6 +171,7 @@ impl Connection {
                         self.finish_turn(&worker);
                     }
                     Halt::Paused(until_ms) => self.wait_for_pause(&worker, until_ms).await,
+                    Halt::Blocked(until_ms) => self.wait_blocked(&worker, until_ms).await,
                     Halt::Close => {
                         self.closing.set(true);
                         break;
@@ -185,9 +188,11 @@ impl Connection {
         if !std::task::ready!(self.poll_drained_or_in_turn(cx)) {
             return Poll::Ready(false);
         }
-        if self.closing.get() {
-            return Poll::Ready(false);
-        }
+        if self.closing.get() { Poll::Ready(false) } else { self.poll_read(worker, cx) }
+    }
+
+    /// Reads what the client has sent. False: it is gone.
+    fn poll_read(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<bool> {
         let io = &mut *self.io.borrow_mut();
         if io.input.capacity() - io.input.len() < READ_BYTES / 4 {
             io.input.reserve(READ_BYTES);
@@ -312,6 +317,10 @@ impl Connection {
                     io.requests.put_back(words);
                     return Halt::Paused(until_ms);
                 }
+                Outcome::Done(Err(Error::Blocked { until_ms })) => {
+                    io.requests.put_back(words);
+                    return Halt::Blocked(until_ms);
+                }
                 outcome => {
                     if !push_reply(&mut io.output, session, &mut io.turn, outcome) {
                         return Halt::Close;
@@ -364,8 +373,8 @@ impl Connection {
             outcome => (session, words, outcome),
         };
         let io = &mut *self.io.borrow_mut();
-        if let Outcome::Done(Err(Error::Paused { .. })) = outcome {
-            // The pause has begun meanwhile; in place it will be held back like any other.
+        if let Outcome::Done(Err(Error::Paused { .. } | Error::Blocked { .. })) = outcome {
+            // In place it will be held back like any other.
             io.requests.put_back(words);
             io.session = Some(session);
             return;
@@ -437,13 +446,42 @@ impl Connection {
     /// Waits until the pause is over, or somebody ends it or the connection.
     async fn wait_for_pause(&self, worker: &Worker, until_ms: u64) {
         let instance = &*worker.shared.instance;
+        let is_over = || instance.clients.paused_until(true, instance.keyspace.clock()).is_none();
+        self.wait(worker, until_ms, is_over).await;
+    }
+
+    /// Waits until the time of the request that was put back is up, or somebody ends its wait or the
+    /// connection.
+    async fn wait_blocked(&self, worker: &Worker, until_ms: Option<u64>) {
+        self.client.begin_wait();
+        self.wait(worker, until_ms.unwrap_or(u64::MAX), || self.client.unblocked().is_some()).await;
+        let how = self.client.unblocked().unwrap_or(Unblock::Timeout);
+        self.client.end_wait();
+        if let Some(session) = &mut self.io.borrow_mut().session {
+            session.wait_ended = Some(how);
+        }
+    }
+
+    /// Waits until `until_ms` (ms since the Unix epoch), or until `is_over` when the client is woken.
+    /// Replies leave meanwhile, and what the client sends is read, up to a limit: it may be gone.
+    async fn wait(&self, worker: &Worker, until_ms: u64, is_over: impl Fn() -> bool) {
         let time = Duration::from_millis(until_ms.saturating_sub(worker.now_ms()));
         let mut time = pin!(tokio::time::sleep(time));
         poll_fn(|cx| {
             self.register(cx);
-            let goes_on = instance.clients.paused_until(true, instance.keyspace.clock()).is_some();
-            if !goes_on || self.is_killed() || self.closing.get() {
+            let is_gone = self.poll_drained(cx) == Poll::Ready(false);
+            if is_gone || self.closing.get() || is_over() {
                 return Poll::Ready(());
+            }
+            while self.io.borrow().input.len() < READ_BYTES {
+                match self.poll_read(worker, cx) {
+                    Poll::Ready(true) => {}
+                    Poll::Ready(false) => {
+                        self.killed.set(true);
+                        return Poll::Ready(());
+                    }
+                    Poll::Pending => break,
+                }
             }
             time.as_mut().poll(cx)
         })
@@ -598,6 +636,7 @@ fn push_reply(
         Outcome::Done(Err(error)) => (Reply::Error(error.to_string().into()), true),
         Outcome::Panicked => (Reply::Error(INTERNAL_ERROR.to_string().into()), false),
     };
+    session.wait_ended = None;
     if session.takes_reply() && !matches!(reply, Reply::Silence) {
         output.write(&reply, session.dialect);
         if let Some(turn) = turn {

@@ -38,6 +38,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::read::<expire::Ttl>(),
     Entry::read::<object::Type>(),
     Entry::write::<delete::Unlink>(),
+    Entry::session::<wait::Wait>(),
     Entry::session::<wait::WaitAof>(),
 ];
 
