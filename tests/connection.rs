@@ -167,6 +167,44 @@ fn killing_by_each_filter() {
     assert!(killer.session.close_after_reply && !killed(&killer));
 }
 
+/// While writes are held back, nothing is written: keys that die are gone for whoever looks, but lie
+/// where they were.
+#[test]
+fn pauses_hold_expiry_back() {
+    let server = Server::new("");
+    let keyspace = &server.db.instance().keyspace;
+    for scope in ["WRITE", "ALL"] {
+        let (mut client, mut admin) = (server.client(1), server.client(2));
+        assert_eq!(client.says("SET k v PX 100"), "OK");
+        assert_eq!(admin.says(&format!("CLIENT PAUSE 1000 {scope}")), "OK");
+        server.clock.advance_ms(200);
+        if scope == "WRITE" {
+            for (line, reply) in [
+                ("GET k", "Null"),
+                ("EXISTS k", "Integer(0)"),
+                ("PTTL k", "Integer(-2)"),
+                ("TYPE k", "none"),
+                ("RANDOMKEY", "Null"),
+                ("KEYS *", "Array([])"),
+                ("DBSIZE", "Integer(0)"),
+            ] {
+                assert_eq!(client.says(line), reply, "{line}");
+            }
+        }
+        assert_eq!(keyspace.expire_due(10).unwrap(), 0);
+        assert_eq!(keyspace.key_count(0).unwrap(), 1);
+        // It ends with the pause, by time or by word.
+        if scope == "WRITE" {
+            server.clock.advance_ms(800);
+            assert_eq!(client.says("GET k"), "Null");
+        } else {
+            server.db.instance().unpause_clients();
+            assert_eq!(keyspace.expire_due(10).unwrap(), 1);
+        }
+        assert_eq!(keyspace.key_count(0).unwrap(), 0);
+    }
+}
+
 #[test]
 fn pauses_hold_commands_back() {
     let server = Server::new("");
@@ -184,7 +222,7 @@ fn pauses_hold_commands_back() {
     client.session.client.on_wake(move || {
         counter.fetch_add(1, Ordering::SeqCst);
     });
-    server.db.instance().clients.unpause();
+    server.db.instance().unpause_clients();
     assert_eq!(woken.load(Ordering::SeqCst), 1);
     assert_eq!(client.says("SET a b"), "OK");
     assert_eq!(client.says("CLIENT PAUSE 1000 WRITE"), "OK");

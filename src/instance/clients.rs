@@ -356,8 +356,9 @@ impl Clients {
     }
 
     /// Holds commands back until `until_ms`, ms since the Unix epoch. A pause under way gets no
-    /// shorter and no narrower.
-    pub fn pause(&self, until_ms: u64, scope: PauseScope, now_ms: u64) {
+    /// shorter and no narrower. Calls `changed` with the time that came of it, while no other change
+    /// can come between.
+    pub fn pause(&self, until_ms: u64, scope: PauseScope, now_ms: u64, changed: impl FnOnce(u64)) {
         let _changing = self.pause.change.lock();
         let before = self.pause.until_ms.load(Ordering::Acquire);
         let goes_on = before > now_ms;
@@ -365,11 +366,13 @@ impl Clients {
         self.pause.holds_all.store(holds_all, Ordering::Release);
         let until_ms = if goes_on { until_ms.max(before) } else { until_ms };
         self.pause.until_ms.store(until_ms, Ordering::Release);
+        changed(until_ms);
     }
 
-    /// Ends the pause and wakes whoever waits for that.
-    pub fn unpause(&self) {
+    /// Ends the pause and wakes whoever waits for that. Calls `changed` first, as [`Clients::pause`].
+    pub fn unpause(&self, changed: impl FnOnce(u64)) {
         let _changing = self.pause.change.lock();
+        changed(0);
         if self.pause.until_ms.swap(0, Ordering::AcqRel) > 0 {
             self.clients.read().values().for_each(|client| client.wake());
         }
@@ -444,19 +447,19 @@ mod tests {
         let (_client, woken) = client(&clients);
         let clock = ManualClock::at_ms(1000);
         assert_eq!(clients.paused_until(true, &clock), None);
-        clients.pause(1100, PauseScope::Writes, 1000);
+        clients.pause(1100, PauseScope::Writes, 1000, |_| ());
         assert_eq!(clients.paused_until(true, &clock), Some(1100));
         assert_eq!(clients.paused_until(false, &clock), None);
-        clients.pause(1050, PauseScope::All, 1000);
-        clients.pause(1060, PauseScope::Writes, 1000);
+        clients.pause(1050, PauseScope::All, 1000, |_| ());
+        clients.pause(1060, PauseScope::Writes, 1000, |_| ());
         assert_eq!(clients.paused_until(false, &clock), Some(1100));
         clock.advance_ms(100);
         assert_eq!(clients.paused_until(true, &clock), None);
-        clients.pause(1200, PauseScope::Writes, 1100);
+        clients.pause(1200, PauseScope::Writes, 1100, |_| ());
         assert_eq!(clients.paused_until(false, &clock), None);
         assert_eq!(clients.paused_until(true, &clock), Some(1200));
-        clients.unpause();
-        clients.unpause();
+        clients.unpause(|_| ());
+        clients.unpause(|_| ());
         assert_eq!(clients.paused_until(true, &clock), None);
         assert_eq!(woken.load(Ordering::SeqCst), 1);
     }

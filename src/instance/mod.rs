@@ -128,6 +128,17 @@ impl Instance {
         Ok(())
     }
 
+    /// Holds clients' commands back until then, ms since the Unix epoch, and deletes no dead keys
+    /// meanwhile.
+    pub fn pause_clients(&self, until_ms: u64, scope: clients::PauseScope, now_ms: u64) {
+        self.clients.pause(until_ms, scope, now_ms, |until_ms| self.keyspace.hold_expiry(until_ms));
+    }
+
+    /// Ends the pause.
+    pub fn unpause_clients(&self) {
+        self.clients.unpause(|until_ms| self.keyspace.hold_expiry(until_ms));
+    }
+
     /// Lets what the database does by itself wait, but for what data depends on; or go on.
     pub fn pause_background(&self, paused: bool) {
         if let Some(background) = &*self.background.lock() {

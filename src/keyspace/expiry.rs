@@ -19,6 +19,8 @@ pub(super) struct Schedule {
     /// Held during a walk: there is one at a time.
     walking: Mutex<()>,
     active: AtomicBool,
+    /// No dead key is deleted before, ms since the Unix epoch.
+    held_until_ms: AtomicU64,
     /// The engine's count as it was last seen.
     undone: AtomicU64,
 }
@@ -37,6 +39,7 @@ impl Schedule {
             progress: Mutex::new(HashMap::new()),
             walking: Mutex::new(()),
             active: AtomicBool::new(true),
+            held_until_ms: AtomicU64::new(0),
             undone: AtomicU64::new(0),
         }
     }
@@ -102,6 +105,18 @@ impl Keyspace {
         self.expiry.active.store(active, Ordering::Relaxed);
     }
 
+    /// Lets dead keys lie until then, ms since the Unix epoch: they are not there for whoever looks, but
+    /// nothing is written about them. 0 ends that.
+    pub fn hold_expiry(&self, until_ms: u64) {
+        self.expiry.held_until_ms.store(until_ms, Ordering::Relaxed);
+    }
+
+    /// Whether dead keys are left lying at present.
+    pub(super) fn holds_expiry(&self) -> bool {
+        let until_ms = self.expiry.held_until_ms.load(Ordering::Relaxed);
+        until_ms > 0 && until_ms > self.clock().now_ms()
+    }
+
     /// While active expiry is on, deletes up to `limit` keys whose time has come, as ordinary writes
     /// with the event `expired`; returns how many entries of the index it worked off. Not flushed. To
     /// be called with no key locked.
@@ -110,7 +125,7 @@ impl Keyspace {
     /// What the engine reports; the keys that were not deleted stay due.
     pub fn expire_due(&self, limit: usize) -> Result<usize> {
         let mut expired = 0;
-        if !self.active_expiry() {
+        if !self.active_expiry() || self.holds_expiry() {
             return Ok(0);
         }
         for db in 0..self.database_count() {

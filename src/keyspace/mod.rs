@@ -225,6 +225,9 @@ impl Keyspace {
         self.lookups.add(tx.lookups(), &result);
         drop(guards);
         for (db, key) in tx.take_dead() {
+            if self.holds_expiry() {
+                break;
+            }
             // A dead key stays dead, deleted or not: reads go on while nothing can be written.
             if let Err(error) = self.expire_key(db, &key) {
                 tracing::debug!("an expired key could not be deleted: {error}");

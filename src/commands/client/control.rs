@@ -88,7 +88,7 @@ impl SessionCommand for Pause {
         // Nobody could end a pause of everything that lasts for ever.
         let until_ms = now_ms.checked_add(self.timeout_ms).filter(|until_ms| *until_ms <= i64::MAX as u64);
         let until_ms = until_ms.ok_or(Error::text("ERR timeout is out of range"))?;
-        context.instance.clients.pause(until_ms, self.scope, now_ms);
+        context.instance.pause_clients(until_ms, self.scope, now_ms);
         Ok(())
     }
 }
@@ -110,7 +110,7 @@ impl Command for Unpause {
 
 impl SessionCommand for Unpause {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
-        context.instance.clients.unpause();
+        context.instance.unpause_clients();
         Ok(())
     }
 }
