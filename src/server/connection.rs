@@ -496,11 +496,6 @@ impl Connection {
             io.input = BytesMut::new();
         }
         self.publish(io);
-        let (pieces, piece_bytes) = io.output.pieces();
-        let counters = &self.client.counters;
-        counters.output_pieces.store(pieces, Ordering::Relaxed);
-        counters.output_pieces_bytes.store(piece_bytes, Ordering::Relaxed);
-        counters.output_buffer_bytes.store(io.output.buffer_bytes(), Ordering::Relaxed);
         self.count_traffic(worker, io);
         let runs = io.session.is_none() || io.requests.holds_back();
         if options.idle_timeout_s > 0 && idle_s > u64::from(options.idle_timeout_s) && !runs {
