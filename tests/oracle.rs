@@ -1,5 +1,6 @@
-//! Random commands, sent to DiskDB and to the installed redis-server alike: every reply must be the
-//! same, in both protocols. Skipped, with a line that says so, where there is no redis-server.
+//! Random commands on strings and keys, sent to DiskDB and to the installed redis-server alike: every
+//! reply must be the same, in both protocols. Skipped, with a line that says so, where there is no
+//! redis-server.
 //!
 //! `DISKDB_ORACLE_SEED` and `DISKDB_ORACLE_COMMANDS` repeat a run or make it longer.
 
@@ -114,6 +115,18 @@ const DEADLINES: &[[&str; 2]] = &[
     ["PX", "9223372036854775807"],
 ];
 
+const TIMES: &[&str] = &[
+    "100",
+    "100000",
+    "33177117420",
+    "33177117420000",
+    "0",
+    "-1",
+    "x",
+    "9223372036854775807",
+    "-9223372036854775808",
+];
+
 /// A generator of commands.
 struct Words {
     rng: Rng,
@@ -213,7 +226,7 @@ impl Words {
 
     fn next(&mut self) -> Vec<Bytes> {
         let key = self.one(KEYS);
-        match self.rng.u8(..38) {
+        match self.rng.u8(..45) {
             0..4 => self.push("SET").push(key).value().set_options(),
             4..6 => self.push("GET").push(key),
             6 => self.push("GETSET").push(key).value(),
@@ -253,7 +266,24 @@ impl Words {
             }
             33..35 => self.push("BITFIELD").push(key).field_operations(),
             35 => self.push("BITFIELD_RO").push(key).push("GET").any(FIELDS).any(BIT_OFFSETS),
-            36 => self.push("TTL").push(key),
+            36 => self.any(&["TTL", "PERSIST", "TYPE", "UNLINK", "EXISTS"]).push(key),
+            38..40 => {
+                self.any(&["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"]).push(key).any(TIMES);
+                while self.chance(30) {
+                    self.any(&["NX", "xx", "GT", "LT", "?"]);
+                }
+                self.nothing()
+            }
+            40 => self.any(&["EXPIRETIME", "PEXPIRETIME", "TTL", "PTTL"]).push(key),
+            41 => self.any(&["RENAME", "RENAMENX"]).push(key).any(KEYS),
+            42..44 => {
+                self.push("COPY").push(key).any(KEYS);
+                match self.rng.u8(..6) {
+                    0 => self.push("DB").any(&["0", "0", "x", "99", "-1", "4294967296"]),
+                    1 => self.nothing(),
+                    _ => self.push("REPLACE"),
+                }
+            }
             _ => {
                 self.push("LCS").push(key).any(KEYS);
                 if self.chance(50) {
@@ -270,14 +300,15 @@ impl Words {
 }
 
 /// Whether replies may differ. Redis 7.0 answers 0 to senseless positions in a key that is not there,
-/// later versions refuse; and between both answers to TTL another second may have begun.
+/// later versions refuse; and what both say of a deadline, they say one after the other.
 fn may_differ(words: &[Bytes], ours: &str, theirs: &str) -> bool {
     let integer = |text: &str| text.strip_prefix("(integer) ").and_then(|number| number.parse::<i64>().ok());
     match words[0].as_ref() {
         b"BITCOUNT" | b"BITPOS" => ours.starts_with("(error)") && matches!(integer(theirs), Some(0 | -1)),
-        b"TTL" => {
-            let seconds = integer(ours).zip(integer(theirs)).filter(|(ours, theirs)| ours.min(theirs) > &0);
-            seconds.is_some_and(|(ours, theirs)| ours == theirs + 1)
+        b"TTL" | b"EXPIRETIME" | b"PTTL" | b"PEXPIRETIME" => {
+            let limit = if words[0].starts_with(b"P") { 1000 } else { 1 };
+            let times = integer(ours).zip(integer(theirs)).filter(|(ours, theirs)| ours.min(theirs) > &0);
+            times.is_some_and(|(ours, theirs)| ours.abs_diff(theirs) <= limit)
         }
         _ => false,
     }
