@@ -26,6 +26,7 @@ use saves::Saves;
 use settings::{CurrentSettings, Listener};
 use slowlog::Slowlog;
 use stats::Stats;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 
 /// One running database.
@@ -187,7 +188,9 @@ impl Instance {
         self.clients.set_memory_limit(settings.client_memory_limit());
         self.keyspace.set_max_string_bytes(settings.proto_max_bulk_len);
         self.keyspace.cursors().set_most(settings.scan_cursors as usize);
-        self.configure_statistics();
+        self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
+        self.latency.configure(settings.latency_monitor_threshold);
+        self.stats.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);
     }
 
     /// Calls `listener` with the settings before and after every change; a reason that it returns

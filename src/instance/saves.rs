@@ -6,7 +6,6 @@ use crate::clock::Stopwatch;
 use crate::error::{Error, Result, StorageError};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 /// The folder of checkpoints in the data directory.
 const FOLDER: &str = "checkpoints";
@@ -127,14 +126,6 @@ impl Instance {
     /// How many changes of keys there were since the last checkpoint.
     pub fn changes_since_save(&self) -> u64 {
         self.stats.changes_since_save.get()
-    }
-
-    /// Lets what is measured follow the directives, which are too slow to ask on every command.
-    pub fn configure_statistics(&self) {
-        let settings = self.settings();
-        self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
-        self.latency.configure(settings.latency_monitor_threshold);
-        self.stats.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);
     }
 }
 
