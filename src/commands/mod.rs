@@ -16,6 +16,7 @@ pub mod server;
 pub mod spec;
 pub mod string;
 pub mod syntax;
+pub mod time;
 
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@ mod field;
 
 use super::Entry;
 use super::args::Args;
-use super::spec::{KeyFlags, KeySpec};
+use super::string::{READ, READ_KEY, UPDATE};
 use crate::encoding::text;
 use crate::error::{Error, Result};
 pub use bits::{BitCount, BitOp, BitPos, GetBit, SetBit};
@@ -20,10 +20,6 @@ pub static COMMANDS: &[Entry] = &[
     Entry::read::<GetBit>(),
     Entry::write::<SetBit>(),
 ];
-
-const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
-const READ_KEY: &[KeySpec] = &[KeySpec::at(1, READ)];
-const UPDATE: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE);
 
 /// The position of a bit that a string may have.
 fn bit_offset(args: &Args, offset: Option<i64>) -> Result<u64> {

@@ -3,26 +3,14 @@
 use super::{ACCESS_KEY, UPDATE_KEY};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
+use crate::commands::time::Unit;
 use crate::commands::{Command, ReadCommand, WriteCommand};
 use crate::data_types::key::{self, Condition};
+use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::{ReadTx, WriteTx};
 use bytes::Bytes;
-
-/// What a number of the client's counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds,
-    Milliseconds,
-}
-
-/// What it counts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Since {
-    Now,
-    Epoch,
-}
 
 /// A time as a client gives it, and when it is to be taken.
 #[derive(Debug, Clone)]
@@ -36,14 +24,12 @@ impl Deadline {
     fn parse(args: &mut Args) -> Result<Deadline> {
         let (key, time) = (args.bytes()?, args.bytes()?);
         let condition = condition(args)?;
-        let time = crate::encoding::text::parse_i64(&time).ok_or(Error::NotInteger)?;
+        let time = text::parse_i64(&time).ok_or(Error::NotInteger)?;
         Ok(Deadline { key, time, condition })
     }
 
-    fn run(&self, tx: &mut WriteTx, name: &str, unit: Unit, since: Since) -> Result<bool> {
-        let factor = if unit == Unit::Seconds { 1000 } else { 1 };
-        let base = if since == Since::Now { tx.now_ms() as i64 } else { 0 };
-        let deadline_ms = self.time.checked_mul(factor).and_then(|time| time.checked_add(base));
+    fn run(&self, tx: &mut WriteTx, name: &str, unit: Unit) -> Result<bool> {
+        let deadline_ms = unit.moment_ms(self.time, tx.now_ms());
         let deadline_ms = deadline_ms.ok_or_else(|| Error::InvalidExpire(name.to_ascii_lowercase()))?;
         key::expire_at(tx, &self.key, deadline_ms, self.condition)
     }
@@ -73,7 +59,7 @@ fn condition(args: &mut Args) -> Result<Condition> {
 }
 
 macro_rules! sets_deadline {
-    ($(#[$doc:meta])* $type:ident $name:literal $unit:ident $since:ident, $syntax:literal, $version:literal, $summary:literal) => {
+    ($(#[$doc:meta])* $type:ident $name:literal $unit:ident, $syntax:literal, $version:literal, $summary:literal) => {
         $(#[$doc])*
         pub struct $type(Deadline);
 
@@ -96,7 +82,7 @@ macro_rules! sets_deadline {
             }
 
             fn run(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
-                self.0.run(tx, $name, Unit::$unit, Since::$since)
+                self.0.run(tx, $name, Unit::$unit)
             }
         }
     };
@@ -104,22 +90,22 @@ macro_rules! sets_deadline {
 
 sets_deadline!(
     /// `EXPIRE`.
-    Expire "EXPIRE" Seconds Now, "key seconds [NX | XX | GT | LT]", "1.0.0",
+    Expire "EXPIRE" Seconds, "key seconds [NX | XX | GT | LT]", "1.0.0",
     "Sets how many seconds a key has left to live."
 );
 sets_deadline!(
     /// `PEXPIRE`.
-    PExpire "PEXPIRE" Milliseconds Now, "key milliseconds [NX | XX | GT | LT]", "2.6.0",
+    PExpire "PEXPIRE" Milliseconds, "key milliseconds [NX | XX | GT | LT]", "2.6.0",
     "Sets how many milliseconds a key has left to live."
 );
 sets_deadline!(
     /// `EXPIREAT`.
-    ExpireAt "EXPIREAT" Seconds Epoch, "key unix-time-seconds [NX | XX | GT | LT]", "1.2.0",
+    ExpireAt "EXPIREAT" UnixSeconds, "key unix-time-seconds [NX | XX | GT | LT]", "1.2.0",
     "Sets when a key expires, as a Unix time in seconds."
 );
 sets_deadline!(
     /// `PEXPIREAT`.
-    PExpireAt "PEXPIREAT" Milliseconds Epoch, "key unix-time-milliseconds [NX | XX | GT | LT]", "2.6.0",
+    PExpireAt "PEXPIREAT" UnixMilliseconds, "key unix-time-milliseconds [NX | XX | GT | LT]", "2.6.0",
     "Sets when a key expires, as a Unix time in milliseconds."
 );
 
@@ -127,16 +113,16 @@ sets_deadline!(
 const NO_KEY: i64 = -2;
 const NO_DEADLINE: i64 = -1;
 
-fn read_deadline(tx: &ReadTx, key: &[u8], unit: Unit, since: Since) -> Result<i64> {
+fn read_deadline(tx: &ReadTx, key: &[u8], unit: Unit) -> Result<i64> {
     let Some(meta) = tx.meta(key)? else { return Ok(NO_KEY) };
     let Some(deadline_ms) = meta.expire_at_ms else { return Ok(NO_DEADLINE) };
-    let base = if since == Since::Now { tx.now_ms() } else { 0 };
-    let time_ms = i64::try_from(deadline_ms.saturating_sub(base)).unwrap_or(i64::MAX);
-    Ok(if unit == Unit::Seconds { time_ms / 1000 + i64::from(time_ms % 1000 >= 500) } else { time_ms })
+    let base_ms = if unit.is_from_now() { tx.now_ms() } else { 0 };
+    let time_ms = i64::try_from(deadline_ms.saturating_sub(base_ms)).unwrap_or(i64::MAX);
+    Ok(if unit.is_seconds() { time_ms / 1000 + i64::from(time_ms % 1000 >= 500) } else { time_ms })
 }
 
 macro_rules! reads_deadline {
-    ($(#[$doc:meta])* $type:ident $name:literal $unit:ident $since:ident, $tips:expr, $version:literal, $summary:literal) => {
+    ($(#[$doc:meta])* $type:ident $name:literal $unit:ident, $tips:expr, $version:literal, $summary:literal) => {
         $(#[$doc])*
         pub struct $type {
             pub key: Bytes,
@@ -162,7 +148,7 @@ macro_rules! reads_deadline {
             }
 
             fn run(&self, tx: &ReadTx<'_>) -> Result<i64> {
-                read_deadline(tx, &self.key, Unit::$unit, Since::$since)
+                read_deadline(tx, &self.key, Unit::$unit)
             }
         }
     };
@@ -172,22 +158,22 @@ const CHANGES: &[&str] = &["nondeterministic_output"];
 
 reads_deadline!(
     /// `TTL`.
-    Ttl "TTL" Seconds Now, CHANGES, "1.0.0",
+    Ttl "TTL" Seconds, CHANGES, "1.0.0",
     "Returns how many seconds a key has left to live."
 );
 reads_deadline!(
     /// `PTTL`.
-    PTtl "PTTL" Milliseconds Now, CHANGES, "2.6.0",
+    PTtl "PTTL" Milliseconds, CHANGES, "2.6.0",
     "Returns how many milliseconds a key has left to live."
 );
 reads_deadline!(
     /// `EXPIRETIME`.
-    ExpireTime "EXPIRETIME" Seconds Epoch, &[], "7.0.0",
+    ExpireTime "EXPIRETIME" UnixSeconds, &[], "7.0.0",
     "Returns when a key expires, as a Unix time in seconds."
 );
 reads_deadline!(
     /// `PEXPIRETIME`.
-    PExpireTime "PEXPIRETIME" Milliseconds Epoch, &[], "7.0.0",
+    PExpireTime "PEXPIRETIME" UnixMilliseconds, &[], "7.0.0",
     "Returns when a key expires, as a Unix time in milliseconds."
 );
 

@@ -51,11 +51,11 @@ pub static COMMANDS: &[Entry] = &[
     Entry::read::<SubStr>(),
 ];
 
-const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
-const UPDATE: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE);
+pub(super) const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
+pub(super) const UPDATE: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE);
 const OVERWRITE: KeyFlags = KeyFlags::OW.and(KeyFlags::UPDATE);
 
-const READ_KEY: &[KeySpec] = &[KeySpec::at(1, READ)];
+pub(super) const READ_KEY: &[KeySpec] = &[KeySpec::at(1, READ)];
 const UPDATE_KEY: &[KeySpec] = &[KeySpec::at(1, UPDATE)];
 const OVERWRITE_KEY: &[KeySpec] = &[KeySpec::at(1, OVERWRITE)];
 

@@ -2,11 +2,12 @@
 //! `SETNX`.
 
 use super::condition::Condition;
-use super::expiry::{Expiry, Unit};
+use super::expiry::{self, Expiry};
 use super::{OVERWRITE_KEY, UPDATE, UPDATE_KEY, reply_of};
 use crate::commands::args::Args;
 use crate::commands::keys::KeyOf;
 use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
+use crate::commands::time::Unit;
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::string;
 use crate::encoding::meta::Meta;
@@ -195,7 +196,7 @@ impl<const MILLISECONDS: bool> WriteCommand for SetWithDeadline<MILLISECONDS> {
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<()> {
-        let deadline_ms = Self::UNIT.deadline_ms(&self.duration, tx.now_ms(), Self::NAME)?;
+        let deadline_ms = expiry::deadline_ms(Self::UNIT, &self.duration, tx.now_ms(), Self::NAME)?;
         let mut slot = tx.slot(&self.key)?;
         put_until(tx, &mut slot, &self.value, deadline_ms);
         Ok(())
