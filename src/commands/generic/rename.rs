@@ -13,60 +13,43 @@ use smallvec::smallvec;
 
 const FROM: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
 
-/// `RENAME`.
-pub struct Rename {
+/// `RENAME` (`REPLACES` the key that has the name) and `RENAMENX`.
+pub struct Renaming<const REPLACES: bool> {
     pub from: Bytes,
     pub to: Bytes,
 }
 
-impl Command for Rename {
-    const SPEC: Spec = Spec::new("RENAME", Group::Generic, Arity::Exactly(3))
-        .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::UPDATE))])
-        .syntax("key newkey")
-        .doc("1.0.0", "O(1)", "Renames a key, replacing the one that has the name.");
+pub type Rename = Renaming<true>;
+pub type RenameNx = Renaming<false>;
+
+impl<const REPLACES: bool> Command for Renaming<REPLACES> {
+    const SPEC: Spec = if REPLACES {
+        Spec::new("RENAME", Group::Generic, Arity::Exactly(3))
+            .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::UPDATE))])
+            .doc("1.0.0", "O(1)", "Renames a key, replacing the one that has the name.")
+    } else {
+        Spec::new("RENAMENX", Group::Generic, Arity::Exactly(3))
+            .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::INSERT))])
+            .flags(Flags::FAST)
+            .doc("1.0.0", "O(1)", "Renames a key if no other has the name.")
+    }
+    .syntax("key newkey");
     type Output = Reply;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(Rename { from: args.bytes()?, to: args.bytes()? })
+        Ok(Renaming { from: args.bytes()?, to: args.bytes()? })
     }
 }
 
-impl WriteCommand for Rename {
+impl<const REPLACES: bool> WriteCommand for Renaming<REPLACES> {
     fn keys(&self) -> Keys<'_> {
         Keys::many([&self.from, &self.to])
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        key::rename(tx, &self.from, &self.to, Existing::Replace).map(|_| Reply::Ok)
-    }
-}
-
-/// `RENAMENX`.
-pub struct RenameNx {
-    pub from: Bytes,
-    pub to: Bytes,
-}
-
-impl Command for RenameNx {
-    const SPEC: Spec = Spec::new("RENAMENX", Group::Generic, Arity::Exactly(3))
-        .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::INSERT))])
-        .flags(Flags::FAST)
-        .syntax("key newkey")
-        .doc("1.0.0", "O(1)", "Renames a key if no other has the name.");
-    type Output = bool;
-
-    fn parse(args: &mut Args) -> Result<Self> {
-        Ok(RenameNx { from: args.bytes()?, to: args.bytes()? })
-    }
-}
-
-impl WriteCommand for RenameNx {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many([&self.from, &self.to])
-    }
-
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
-        key::rename(tx, &self.from, &self.to, Existing::Keep)
+        let existing = if REPLACES { Existing::Replace } else { Existing::Keep };
+        let renamed = key::rename(tx, &self.from, &self.to, existing)?;
+        Ok(if REPLACES { Reply::Ok } else { renamed.into() })
     }
 }
 
