@@ -2,6 +2,7 @@
 //! this is how that half runs on a processor of its own, and how no client waits behind another
 //! one's fsync.
 
+use crate::clock::Stopwatch;
 use crate::error::{StorageError, StorageResult};
 use crate::instance::Instance;
 use parking_lot::{Condvar, Mutex};
@@ -11,6 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::thread::JoinHandle;
+
+/// From so many nanoseconds on, an fsync is worth another thread.
+const SLOW_SYNC_NS: u64 = 500_000;
 
 /// The thread, and the way to tell it.
 pub struct Flusher {
@@ -25,6 +29,8 @@ struct Inner {
     requested: Condvar,
     failures: AtomicU64,
     last_error: Mutex<Option<StorageError>>,
+    /// How long an fsync takes, ns: an average that follows the last few.
+    sync_ns: AtomicU64,
 }
 
 /// What is asked for and not begun.
@@ -52,6 +58,19 @@ impl Flusher {
     /// Whether there is a processor that could run the thread beside the workers.
     pub fn is_worth_it(&self) -> bool {
         self.is_worth_it
+    }
+
+    /// Makes everything committed so far safe, here and now.
+    ///
+    /// # Errors
+    /// As [`crate::storage::Engine::flush`] and [`crate::storage::Engine::sync`].
+    pub fn flush_here(&self, instance: &Instance, sync: bool) -> StorageResult<u64> {
+        self.inner.flush(instance, sync)
+    }
+
+    /// Whether the disk takes so long for an fsync that nobody should wait for it who need not.
+    pub fn syncs_slowly(&self) -> bool {
+        self.inner.sync_ns.load(Ordering::Relaxed) > SLOW_SYNC_NS
     }
 
     /// Has everything committed so far flushed, or synced, and wakes `waker` afterwards: it finds the
@@ -87,7 +106,6 @@ impl Flusher {
 
 impl Inner {
     fn run(&self, instance: &Instance) {
-        let engine = instance.keyspace.engine();
         loop {
             let mut requests = self.requests.lock();
             while requests.wakers.is_empty() {
@@ -99,13 +117,23 @@ impl Inner {
             let wakers = std::mem::take(&mut requests.wakers);
             let sync = std::mem::take(&mut requests.sync);
             drop(requests);
-            let flush = || if sync { engine.sync() } else { engine.flush() };
-            let flushed = catch_unwind(AssertUnwindSafe(flush));
-            self.note(
-                flushed.unwrap_or_else(|_| Err(StorageError::Io("the flush of the log panicked".into()))),
-            );
+            self.note(self.flush(instance, sync));
             wakers.into_iter().for_each(Waker::wake);
         }
+    }
+
+    fn flush(&self, instance: &Instance, sync: bool) -> StorageResult<u64> {
+        let engine = instance.keyspace.engine();
+        let watch = Stopwatch::start();
+        // Without an answer no client of the turn would ever be answered again.
+        let flush = || if sync { engine.sync() } else { engine.flush() };
+        let flushed = catch_unwind(AssertUnwindSafe(flush))
+            .unwrap_or_else(|_| Err(StorageError::Io("the flush of the log panicked".into())));
+        if sync {
+            let average = self.sync_ns.load(Ordering::Relaxed);
+            self.sync_ns.store(average - average / 8 + watch.lap().0 / 8, Ordering::Relaxed);
+        }
+        flushed
     }
 
     fn note(&self, result: StorageResult<u64>) {

@@ -8,8 +8,8 @@
 //! nothing is to be flushed (4 to 6 % less time of the processor for GET): clients wake up to several
 //! replies.
 //!
-//! A small flush is done on the spot. A large one, and every one that has to wait for the disk, is
-//! left to the flusher (see [`super::flusher`]), while the other connections of the worker go on;
+//! A small flush is done on the spot. A large one, or one that waits for a slow disk, is left to the
+//! flusher (see [`super::flusher`]), while the other connections of the worker go on;
 //! what they commit meanwhile makes up the next turn.
 
 use super::connection::Connection;
@@ -19,7 +19,6 @@ use crate::storage::Seq;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -115,10 +114,12 @@ impl Committer {
         if owed == 0 {
             return self.end(connections, None, sync);
         }
-        let hand_over = sync || owed >= COMMITS_WORTH_HANDING_OVER || !self.under_way.is_empty();
+        let slow = sync && worker.shared.flusher.syncs_slowly();
+        let hand_over = slow || owed >= COMMITS_WORTH_HANDING_OVER || !self.under_way.is_empty();
         if !hand_over || !worker.shared.flusher.is_worth_it() {
-            let committed = commit(worker, sync);
-            return self.end(connections, committed.as_ref().err(), sync);
+            let committed = worker.shared.flusher.flush_here(&worker.shared.instance, sync);
+            let failed = committed.map_err(not_written).err();
+            return self.end(connections, failed.as_ref(), sync);
         }
         for connection in &connections {
             connection.turn_under_way();
@@ -135,15 +136,6 @@ impl Committer {
         }
         self.spare = connections;
     }
-}
-
-fn commit(worker: &Worker, sync: bool) -> Result<(), Error> {
-    let engine = worker.shared.instance.keyspace.engine();
-    let flush = || if sync { engine.sync() } else { engine.flush() };
-    // Without a committer no client of this worker would ever be answered again.
-    let committed = catch_unwind(AssertUnwindSafe(flush))
-        .unwrap_or_else(|_| Err(StorageError::Io("the flush of the log panicked".into())));
-    committed.map(drop).map_err(not_written)
 }
 
 fn not_written(error: StorageError) -> Error {
