@@ -3,4 +3,5 @@
 pub mod digest;
 pub mod key;
 pub mod string;
+pub mod tree;
 pub mod walk;
