@@ -47,7 +47,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For trees without an order. The numbers are from `docs/adr/0011-counted-tree.md`.
+    /// For trees without an order. The numbers are from `docs/adr/0012-counted-tree.md`.
     pub const POSITIONAL: Limits = Limits {
         leaf_bytes: 1024,
         leaf_entries: 128,

@@ -1,7 +1,7 @@
 //! A counted tree: an ordered sequence of byte strings in pages of about a kilobyte, for collections
 //! of any size. Any entry is found by its place or by its order, put in or taken out in O(log n); a
 //! page that changes is written again under the same number, so that a queue never walks over what
-//! it has deleted. Why it is so: `docs/adr/0011-counted-tree.md`.
+//! it has deleted. Why it is so: `docs/adr/0012-counted-tree.md`.
 //!
 //! The root node lies in the header of the key, and a small collection is nothing else. Larger ones
 //! have pages, which are kept by whoever implements [`Pages`] and [`PagesMut`]. Every node above the
