@@ -23,17 +23,20 @@ pub type Rename = Renaming<true>;
 pub type RenameNx = Renaming<false>;
 
 impl<const REPLACES: bool> Command for Renaming<REPLACES> {
-    const SPEC: Spec = if REPLACES {
-        Spec::new("RENAME", Group::Generic, Arity::Exactly(3))
-            .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::UPDATE))])
-            .doc("1.0.0", "O(1)", "Renames a key, replacing the one that has the name.")
-    } else {
-        Spec::new("RENAMENX", Group::Generic, Arity::Exactly(3))
-            .keys(&[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::INSERT))])
-            .flags(Flags::FAST)
-            .doc("1.0.0", "O(1)", "Renames a key if no other has the name.")
-    }
-    .syntax("key newkey");
+    const SPEC: Spec = {
+        const REPLACED: &[KeySpec] =
+            &[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::UPDATE))];
+        const INSERTED: &[KeySpec] =
+            &[KeySpec::at(1, FROM), KeySpec::at(2, KeyFlags::OW.and(KeyFlags::INSERT))];
+        let name = if REPLACES { "RENAME" } else { "RENAMENX" };
+        let spec = Spec::new(name, Group::Generic, Arity::Exactly(3)).syntax("key newkey");
+        if REPLACES {
+            spec.keys(REPLACED).doc("1.0.0", "O(1)", "Renames a key, replacing the one that has the name.")
+        } else {
+            let spec = spec.keys(INSERTED).flags(Flags::FAST);
+            spec.doc("1.0.0", "O(1)", "Renames a key if no other has the name.")
+        }
+    };
     type Output = Reply;
 
     fn parse(args: &mut Args) -> Result<Self> {
