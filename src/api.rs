@@ -53,7 +53,7 @@ impl Db {
             EngineKind::RocksDb => {
                 let options = rocksdb_options(&settings);
                 Box::new(crate::storage::rocksdb::RocksEngine::open(
-                    &std::path::Path::new(&settings.dir).join("db"),
+                    &std::path::Path::new(&settings.dir).join(crate::instance::saves::DATABASE_FOLDER),
                     &options,
                 )?)
             }

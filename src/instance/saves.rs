@@ -7,7 +7,10 @@ use crate::error::{Error, Result, StorageError};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 
-/// The folder of checkpoints in the data directory.
+/// The folder of the database itself in the data directory.
+pub const DATABASE_FOLDER: &str = "db";
+
+/// The folder of checkpoints in the data directory. Each is a data directory of its own.
 const FOLDER: &str = "checkpoints";
 
 /// What is known of the saves since the start.
@@ -93,15 +96,23 @@ impl Instance {
         let engine = self.keyspace.engine();
         let folder = Path::new(&settings.dir).join(FOLDER);
         // An engine without a disk says itself that it saves nothing.
-        if engine.free_disk_bytes().is_some() {
-            std::fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
-        }
         let name = timestamp(self.keyspace.clock().now_ms() / 1000);
         let target = (0..1000)
             .map(|again| folder.join(if again == 0 { name.clone() } else { format!("{name}-{again:03}") }))
             .find(|target| !target.exists())
             .ok_or(Error::text("ERR too many checkpoints in one second"))?;
-        engine.checkpoint(&target)?;
+        let database = target.join(DATABASE_FOLDER);
+        let on_disk = engine.free_disk_bytes().is_some();
+        if on_disk {
+            std::fs::create_dir_all(&target).map_err(|error| io(&target, &error))?;
+        }
+        if let Err(error) = engine.checkpoint(&database) {
+            if on_disk {
+                // What there is of it is of no use; what matters is why.
+                let _ = std::fs::remove_dir_all(&target);
+            }
+            return Err(error.into());
+        }
         prune(&folder, settings.checkpoints_kept as usize, &target)?;
         Ok(target)
     }

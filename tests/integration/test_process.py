@@ -1,5 +1,6 @@
 """The server as a process: start, stop, death, and everything that may be wrong with how it is called."""
 
+import shutil
 import subprocess
 import time
 
@@ -67,7 +68,28 @@ def test_data_in_use_is_refused(own_server):
         assert client.call("PING") == b"PONG"
 
 
-def test_saved_checkpoint_opens(own_server):
+@pytest.mark.parametrize("command", ["SAVE", "BGSAVE"])
+def test_a_checkpoint_is_a_data_directory(own_server, command):
+    """A server opens it, and finds nothing in it that was written later."""
+    own_server.start()
+    fill(own_server)
+    with own_server.client() as client:
+        before = client.call("LASTSAVE")
+        client.call(command)
+        deadline = time.monotonic() + 20
+        while b"rdb_bgsave_in_progress:1" in client.call("INFO", "persistence"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert client.call("LASTSAVE") >= before
+        client.call("SET", "later", "x")
+    [checkpoint] = (own_server.data / "checkpoints").iterdir()
+    copy = Server(directory=own_server.directory / "copy")
+    shutil.copytree(checkpoint, copy.data, dirs_exist_ok=True)
+    with copy:
+        check(copy)
+
+
+def test_save_is_on_disk(own_server):
     """SAVE answers only when what it promises is on disk: the data is there after kill -9."""
     own_server.arguments = ["--appendfsync", "no"]
     own_server.start()

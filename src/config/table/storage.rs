@@ -37,7 +37,7 @@ section "Durability" {
     /// durable; SAVE and BGSAVE make one when asked.
     save: Vec<SavePoint> = Vec::new(), Words("seconds changes, any number of times"), [Runtime, NoEffect, LinesAddUp];
     /// How many checkpoints of SAVE and BGSAVE are kept, in the folder `checkpoints` of the data
-    /// directory; the oldest are deleted. 0 keeps all.
+    /// directory; the oldest are deleted. 0 keeps all. Each is a data directory: `--dir` opens it.
     checkpoints_kept: u32 = 3, integer(0, I32_MAX), [Runtime];
     /// Whether writes are refused after a snapshot failed.
     stop_writes_on_bgsave_error: bool = true, Bool, [Runtime, NoEffect];

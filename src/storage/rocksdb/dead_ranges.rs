@@ -44,7 +44,7 @@ impl DeadRanges {
             _ => ranges.others.push((space, from.to_vec(), to.to_vec(), seq)),
         }
         self.count.store(ranges.len(), Ordering::Release);
-        ranges.len() % MANY == 0
+        ranges.len().is_multiple_of(MANY)
     }
 
     /// The ranges that the tree knows of.
