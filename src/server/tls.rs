@@ -1,11 +1,12 @@
 //! TLS: certificates and keys from files, replaced while the server runs.
 
 use parking_lot::RwLock;
+use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument, pkcs5};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{
@@ -27,9 +28,9 @@ pub enum ClientCertificates {
 pub struct TlsOptions {
     /// `tls-cert-file`: PEM, the server's certificate first, then those that lead to the root.
     pub certificate: PathBuf,
-    /// `tls-key-file`: PEM, not encrypted.
+    /// `tls-key-file`: PEM.
     pub key: PathBuf,
-    /// `tls-key-file-pass`. Encrypted keys are not supported; given, it is an error that says so.
+    /// `tls-key-file-pass`: with what the key is decrypted if it is encrypted.
     pub key_passphrase: String,
     /// `tls-ca-cert-file`: PEM, those who sign clients' certificates.
     pub ca_file: Option<PathBuf>,
@@ -65,14 +66,9 @@ impl Tls {
 /// # Errors
 /// A text that names the directive, the file and the reason.
 pub fn server_config(options: &TlsOptions) -> Result<ServerConfig, String> {
-    if !options.key_passphrase.is_empty() {
-        return Err("tls-key-file-pass: encrypted private keys are not supported; \
-                    decrypt the key and leave the passphrase empty"
-            .into());
-    }
     let provider = Arc::new(ring::default_provider());
     let certificates = certificates("tls-cert-file", &options.certificate)?;
-    let key = private_key(&options.key)?;
+    let key = private_key(&options.key, &options.key_passphrase)?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&protocols(&options.protocols)?)
         .map_err(|error| format!("tls-protocols: {error}"))?;
@@ -159,14 +155,42 @@ fn certificates(directive: &str, path: &Path) -> Result<Vec<CertificateDer<'stat
     Ok(found)
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| {
-        let encrypted =
-            std::fs::read(path).is_ok_and(|text| memchr::memmem::find(&text, b"ENCRYPTED").is_some());
-        let reason =
-            if encrypted { "encrypted private keys are not supported".into() } else { pem_error(&error) };
-        format!("tls-key-file '{}': {reason}", path.display())
-    })
+fn private_key(path: &Path, passphrase: &str) -> Result<PrivateKeyDer<'static>, String> {
+    let failed = |reason: String| format!("tls-key-file '{}': {reason}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let key = match encrypted_key(&text) {
+        Some(key) => decrypted(key, passphrase),
+        None if text.contains("Proc-Type: 4,ENCRYPTED") => {
+            Err("encrypted in a way that is not supported; `openssl pkcs8 -topk8` makes of it what is".into())
+        }
+        None => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| pem_error(&error)),
+    };
+    key.map_err(failed)
+}
+
+/// The part of a file that is an encrypted key.
+fn encrypted_key(text: &str) -> Option<&str> {
+    const END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
+    let text = &text[text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----")?..];
+    Some(&text[..text.find(END)? + END.len()])
+}
+
+fn decrypted(key: &str, passphrase: &str) -> Result<PrivateKeyDer<'static>, String> {
+    // Which of the two a wrong password gives is up to the cipher.
+    use pkcs5::Error::{DecryptFailed, EncryptFailed};
+    if passphrase.is_empty() {
+        return Err("it is encrypted, and tls-key-file-pass is empty".into());
+    }
+    let (_, key) = SecretDocument::from_pem(key).map_err(|error| error.to_string())?;
+    let unsupported = |error| format!("{error}; `openssl pkcs8 -topk8` makes of it what is supported");
+    let key = EncryptedPrivateKeyInfo::try_from(key.as_bytes()).map_err(unsupported)?;
+    match key.decrypt(passphrase) {
+        Ok(key) => Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into()),
+        Err(pkcs8::Error::EncryptedPrivateKey(DecryptFailed | EncryptFailed)) => {
+            Err("tls-key-file-pass is not its password".into())
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn pem_error(error: &pem::Error) -> String {

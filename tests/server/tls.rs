@@ -5,6 +5,8 @@ use diskdb::api::Db;
 use diskdb::config::Settings;
 use diskdb::config::values::TlsAuthClients;
 use diskdb::server::{Ports, Server};
+use pkcs8::pkcs5::pbes2;
+use pkcs8::{LineEnding, PrivateKeyInfo, SecretDocument};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::net::TcpStream;
 use std::path::Path;
@@ -170,6 +172,38 @@ fn certificates_are_replaced_without_dropping_clients() {
     server.stop().unwrap();
 }
 
+/// The key as `openssl pkcs8 -topk8` would encrypt it.
+fn encrypt(key: &str, password: &str) -> String {
+    let (_, key) = SecretDocument::from_pem(key).unwrap();
+    let parameters = pbes2::Parameters::pbkdf2_sha256_aes256cbc(1000, b"saltsalt", &[7; 16]).unwrap();
+    let key = PrivateKeyInfo::try_from(key.as_bytes()).unwrap();
+    let encrypted = key.encrypt_with_params(parameters, password).unwrap();
+    encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).unwrap().to_string()
+}
+
+#[test]
+fn encrypted_keys_need_their_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let identity = authority.issue();
+    let good = tls_settings(directory.path(), &identity, &authority.pem, TlsAuthClients::No);
+    // Some keep the certificate in the same file.
+    let both = format!("{}{}", identity.certificate, encrypt(&identity.key, "secret"));
+    let key = write(directory.path(), "encrypted.key", &both);
+    let with_pass =
+        |pass: &str| Settings { tls_key_file: key.clone(), tls_key_file_pass: pass.into(), ..good.clone() };
+    let db = Db::in_memory(with_pass("Secret")).unwrap();
+    let error = Server::start_on(&db, Ports { tls: Some(0), ..Ports::default() }).err().unwrap().to_string();
+    assert!(error.ends_with("encrypted.key': tls-key-file-pass is not its password"), "{error}");
+    let (server, _db) = start_tls(with_pass("secret"));
+    assert!(is_served(&mut client(&server, &authority.pem, None)));
+    server.stop().unwrap();
+    // A password for a key that needs none does no harm.
+    let (server, _db) = start_tls(Settings { tls_key_file_pass: "secret".into(), ..good });
+    assert!(is_served(&mut client(&server, &authority.pem, None)));
+    server.stop().unwrap();
+}
+
 #[test]
 fn bad_files_are_errors_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
@@ -177,10 +211,17 @@ fn bad_files_are_errors_at_the_start() {
     let good = tls_settings(directory.path(), &authority.issue(), &authority.pem, TlsAuthClients::Yes);
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let encrypted = write(directory.path(), "encrypted.key", encrypted);
+    let old_way =
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let old_way = write(directory.path(), "old_way.key", old_way);
     let cases = [
         (Settings { tls_cert_file: "/no/such".into(), ..good.clone() }, "tls-cert-file '/no/such'"),
-        (Settings { tls_key_file: encrypted, ..good.clone() }, "encrypted private keys are not supported"),
-        (Settings { tls_key_file_pass: "secret".into(), ..good.clone() }, "tls-key-file-pass"),
+        (Settings { tls_key_file: encrypted.clone(), ..good.clone() }, "tls-key-file-pass is empty"),
+        (Settings { tls_key_file: encrypted, tls_key_file_pass: "x".into(), ..good.clone() }, "ASN.1"),
+        (
+            Settings { tls_key_file: old_way, tls_key_file_pass: "x".into(), ..good.clone() },
+            "openssl pkcs8 -topk8",
+        ),
         (Settings { tls_ca_cert_file: String::new(), ..good.clone() }, "needs tls-ca-cert-file"),
         (Settings { tls_protocols: "TLSv1.0".into(), ..good.clone() }, "'TLSv1.0' is not supported"),
     ];

@@ -41,7 +41,7 @@ section "TLS" {
     tls_cert_file: String = String::new(), Text, [Runtime];
     /// The private key of the certificate (PEM).
     tls_key_file: String = String::new(), Text, [Runtime];
-    /// The password of the private key.
+    /// The password of the private key, if it is encrypted (PKCS #8: `BEGIN ENCRYPTED PRIVATE KEY`).
     tls_key_file_pass: String = String::new(), Text, [Runtime, Sensitive];
     /// The certificate shown when connecting to other servers.
     tls_client_cert_file: String = String::new(), Text, [Runtime, NoEffect];
