@@ -5,10 +5,13 @@ mod common;
 use bytes::Bytes;
 use common::words;
 use diskdb::api::{Connection, Db};
+use diskdb::clock::ManualClock;
 use diskdb::config::Settings;
 use diskdb::error::Error;
 use diskdb::protocol::Reply;
+use diskdb::storage::memory::MemoryEngine;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn call(client: &mut Connection, line: &str) -> Result<Reply, Error> {
     client.call(&words(line))
@@ -51,6 +54,24 @@ fn info_has_the_fields_that_exporters_read() {
         assert!(fields[id].len() == 40 && fields[id].bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     }
     assert_eq!(fields["redis_version"], diskdb::REDIS_VERSION);
+}
+
+#[test]
+fn info_counts_the_keys_that_dbsize_counts() {
+    let clock = Arc::new(ManualClock::at_ms(1_750_000_000_000));
+    let engine = Box::new(MemoryEngine::new());
+    let db = Db::over_with_clock(engine, Settings::default(), clock.clone()).unwrap();
+    let mut client = db.connect();
+    for line in ["SET a 1", "SET b 1 PX 1000", "SET c 1 PX 10", "SELECT 1", "SET d 1 PX 10"] {
+        call(&mut client, line).unwrap();
+    }
+    assert_eq!(info(&mut client, "keyspace")["db0"], "keys=3,expires=2,avg_ttl=505");
+    // Dead, and not deleted yet.
+    clock.advance_ms(10);
+    let fields = info(&mut client, "keyspace");
+    assert_eq!(fields["db0"], "keys=2,expires=1,avg_ttl=990");
+    assert!(!fields.contains_key("db1"));
+    assert_eq!(call(&mut client, "DBSIZE").unwrap(), Reply::Integer(0));
 }
 
 #[test]

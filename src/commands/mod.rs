@@ -289,6 +289,9 @@ fn admit(context: &Context, found: &Found, words: &[Bytes]) -> Result<()> {
         let allowed = context.instance.settings().enable_debug_command;
         server::check_debug_allowed(allowed, &context.session.client.address)?;
     }
+    if spec.flags.has(Flags::WRITE) && context.instance.health.stops_writes() {
+        return Err(Error::NotWritable("a background thread has panicked, see INFO threads".into()));
+    }
     if spec.flags.has(Flags::WRITE.and(Flags::DENYOOM)) && context.instance.disk_room.is_low() {
         return Err(Error::NotWritable("less than min-free-disk-space is free".into()));
     }

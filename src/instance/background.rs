@@ -4,11 +4,13 @@
 
 use super::clients::Clients;
 use super::disk_room::DiskRoom;
+use super::health::Health;
 use super::process::MemoryUse;
 use super::stats::Stats;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
 use parking_lot::{Condvar, Mutex};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -29,11 +31,19 @@ pub struct Background {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What the threads look after.
+pub struct Parts {
+    pub keyspace: Arc<Keyspace>,
+    pub clients: Arc<Clients>,
+    pub disk_room: Arc<DiskRoom>,
+    pub health: Arc<Health>,
+    pub stats: Arc<Stats>,
+    /// Whether writes are to be synchronized once a second.
+    pub syncs: bool,
+}
+
 struct Shared {
-    keyspace: Arc<Keyspace>,
-    clients: Arc<Clients>,
-    disk_room: Arc<DiskRoom>,
-    stats: Arc<Stats>,
+    parts: Parts,
     stopped: Mutex<bool>,
     stop: Condvar,
     syncs: AtomicBool,
@@ -69,25 +79,16 @@ const TASKS: [Task; 5] = [
 ];
 
 impl Background {
-    /// Starts the threads. `syncs`: whether writes are to be synchronized once a second.
+    /// Starts the threads.
     ///
     /// # Errors
     /// When the operating system has no thread to give.
-    pub fn start(
-        keyspace: Arc<Keyspace>,
-        clients: Arc<Clients>,
-        disk_room: Arc<DiskRoom>,
-        stats: Arc<Stats>,
-        syncs: bool,
-    ) -> std::io::Result<Background> {
+    pub fn start(parts: Parts) -> std::io::Result<Background> {
         let shared = Arc::new(Shared {
-            keyspace,
-            clients,
-            disk_room,
-            stats,
+            syncs: AtomicBool::new(parts.syncs),
+            parts,
             stopped: Mutex::new(false),
             stop: Condvar::new(),
-            syncs: AtomicBool::new(syncs),
             paused: AtomicBool::new(false),
         });
         let mut background = Background { shared, threads: Vec::new() };
@@ -129,7 +130,8 @@ impl Drop for Background {
 }
 
 impl Shared {
-    /// Works once every period until stopped. A failure is told once, until it is over.
+    /// Works once every period until stopped. A failure is told once, until it is over; a panic ends
+    /// the thread.
     fn repeat(&self, task: &Task) {
         let name = task.name;
         let mut failing = false;
@@ -137,7 +139,12 @@ impl Shared {
             if self.paused.load(Ordering::Relaxed) && !task.is_vital {
                 continue;
             }
-            match (task.work)(self) {
+            let worked = catch_unwind(AssertUnwindSafe(|| (task.work)(self)));
+            let worked = match worked {
+                Ok(worked) => worked,
+                Err(panic) => return self.parts.health.panicked(name, panic.as_ref()),
+            };
+            match worked {
                 Ok(()) => failing = false,
                 Err(error) if failing => tracing::debug!("{name}: {error}"),
                 Err(error) => {
@@ -158,17 +165,17 @@ impl Shared {
 
     /// Measures the rates per second and the use of memory.
     fn sample(&self) -> Result<()> {
-        self.stats.sample(self.keyspace.clock().now_ms());
-        self.stats.peak_memory(MemoryUse::now().allocated);
+        self.parts.stats.sample(self.parts.keyspace.clock().now_ms());
+        self.parts.stats.peak_memory(MemoryUse::now().allocated);
         Ok(())
     }
 
     /// Deletes all keys that are due, one batch after the other.
     fn expire(&self) -> Result<()> {
         while !*self.stopped.lock() {
-            let expired = self.keyspace.expire_due(EXPIRE_BATCH)?;
+            let expired = self.parts.keyspace.expire_due(EXPIRE_BATCH)?;
             if expired > 0 {
-                self.keyspace.engine().flush()?;
+                self.parts.keyspace.engine().flush()?;
             }
             if expired < EXPIRE_BATCH {
                 break;
@@ -178,7 +185,7 @@ impl Shared {
     }
 
     fn sync(&self) -> Result<()> {
-        let engine = self.keyspace.engine();
+        let engine = self.parts.keyspace.engine();
         let unsynced = engine.synced_seq() < engine.committed_seq();
         if unsynced && self.syncs.load(Ordering::Relaxed) {
             engine.sync()?;
@@ -188,13 +195,13 @@ impl Shared {
 
     /// Looks whether the disk has room, and whether clients take too much memory.
     fn look_at_limits(&self) -> Result<()> {
-        self.disk_room.look(self.keyspace.engine().free_disk_bytes());
-        self.stats.evicted_clients.add(self.clients.evict() as u64);
+        self.parts.disk_room.look(self.parts.keyspace.engine().free_disk_bytes());
+        self.parts.stats.evicted_clients.add(self.parts.clients.evict() as u64);
         Ok(())
     }
 
     fn sweep(&self) -> Result<()> {
-        while !*self.stopped.lock() && self.keyspace.sweep()? {}
+        while !*self.stopped.lock() && self.parts.keyspace.sweep()? {}
         Ok(())
     }
 }
@@ -205,7 +212,7 @@ mod tests {
     use crate::clock::{Clock, Stopwatch, SystemClock};
     use crate::encoding::meta::Meta;
     use crate::encoding::numbers::Kind;
-    use crate::keyspace::event::Event;
+    use crate::keyspace::event::{Commit, Event, Observer};
     use crate::keyspace::{Keys, Origin};
     use crate::storage::ReadTier;
     use crate::storage::memory::MemoryEngine;
@@ -217,8 +224,13 @@ mod tests {
     }
 
     fn start(keyspace: &Arc<Keyspace>) -> Background {
+        start_with(keyspace, Arc::default())
+    }
+
+    fn start_with(keyspace: &Arc<Keyspace>, health: Arc<Health>) -> Background {
         let (clients, disk_room, stats) = Default::default();
-        Background::start(keyspace.clone(), clients, disk_room, stats, true).unwrap()
+        let keyspace = keyspace.clone();
+        Background::start(Parts { keyspace, clients, disk_room, health, stats, syncs: true }).unwrap()
     }
 
     fn put(keyspace: &Keyspace, name: &str, deadline_ms: u64) {
@@ -276,6 +288,28 @@ mod tests {
         assert_eq!(keyspace.key_count(0).unwrap(), 1);
         background.pause(false);
         assert!(wait_for(|| keyspace.key_count(0).unwrap() == 0));
+    }
+
+    #[test]
+    fn a_panic_is_told_of_and_stops_writes() {
+        /// Panics when a key dies.
+        struct Fragile;
+
+        impl Observer for Fragile {
+            fn committed(&self, commit: &Commit) {
+                assert!(commit.changes.iter().all(|change| change.event != Event::EXPIRED), "a key died");
+            }
+        }
+
+        let keyspace = keyspace();
+        keyspace.observe(Arc::new(Fragile));
+        let health: Arc<Health> = Arc::default();
+        let background = start_with(&keyspace, health.clone());
+        assert!(!health.stops_writes());
+        put(&keyspace, "a", SystemClock.now_ms() + 1);
+        assert!(wait_for(|| health.stops_writes()));
+        assert_eq!(health.panicked_threads(), ["expirer"]);
+        drop(background);
     }
 
     #[test]

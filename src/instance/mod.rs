@@ -5,6 +5,7 @@ pub mod background;
 pub mod client_memory;
 pub mod clients;
 pub mod disk_room;
+pub mod health;
 pub mod histogram;
 pub mod latency;
 pub mod lifecycle;
@@ -19,7 +20,7 @@ use crate::config::Settings;
 use crate::config::values::AppendFsync;
 use crate::error;
 use crate::keyspace::Keyspace;
-use background::Background;
+use background::{Background, Parts};
 use latency::Latency;
 use parking_lot::{Mutex, RwLock};
 use saves::Saves;
@@ -39,6 +40,7 @@ pub struct Instance {
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
     pub disk_room: Arc<disk_room::DiskRoom>,
+    pub health: Arc<health::Health>,
     pub saves: Saves,
     pub identity: Identity,
     settings: CurrentSettings,
@@ -98,6 +100,7 @@ impl Instance {
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
             disk_room: Arc::default(),
+            health: Arc::default(),
             saves: Saves::new(now_ms / 1000),
             identity: Identity::new(),
             itself: OnceLock::new(),
@@ -116,13 +119,14 @@ impl Instance {
         let mut background = self.background.lock();
         if background.is_none() {
             let syncs = self.settings().appendfsync != AppendFsync::No;
-            let started = Background::start(
-                self.keyspace.clone(),
-                self.clients.clone(),
-                self.disk_room.clone(),
-                self.stats.clone(),
+            let started = Background::start(Parts {
+                keyspace: self.keyspace.clone(),
+                clients: self.clients.clone(),
+                disk_room: self.disk_room.clone(),
+                health: self.health.clone(),
+                stats: self.stats.clone(),
                 syncs,
-            );
+            });
             *background =
                 Some(started.map_err(|error| error::Error::err(format_args!("no thread: {error}")))?);
         }

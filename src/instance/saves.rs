@@ -5,6 +5,7 @@ use super::Instance;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result, StorageError};
 use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// The folder of the database itself in the data directory.
@@ -78,7 +79,10 @@ impl Instance {
     /// What the engine or the file system reports.
     pub fn save_begun(&self) -> Result<PathBuf> {
         let changes = self.stats.changes_since_save.get();
-        let result = self.checkpoint();
+        let result = catch_unwind(AssertUnwindSafe(|| self.checkpoint())).unwrap_or_else(|panic| {
+            self.health.panicked("checkpoint", panic.as_ref());
+            Err(Error::text("ERR the checkpoint panicked"))
+        });
         let now_s = self.keyspace.clock().now_ms() / 1000;
         match &result {
             Ok(folder) => {

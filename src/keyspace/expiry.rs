@@ -91,6 +91,14 @@ impl Schedule {
     }
 }
 
+/// How many keys of a database live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveCounts {
+    pub keys: u64,
+    /// Those among them that have a deadline.
+    pub expires: u64,
+}
+
 /// How many keys are deleted in one commit.
 const KEYS_PER_COMMIT: usize = 16;
 
@@ -164,20 +172,31 @@ impl Keyspace {
     /// # Errors
     /// What the engine reports; [`crate::error::Error::NeedsDisk`] in [`ReadTier::Memory`].
     pub fn live_key_count(&self, db: DbIndex, tier: ReadTier) -> Result<u64> {
-        let mut count = self.key_count(db)?;
+        Ok(self.live_counts(db, tier)?.keys)
+    }
+
+    /// As [`Keyspace::live_key_count`], and how many of these keys have a deadline.
+    ///
+    /// # Errors
+    /// As [`Keyspace::live_key_count`].
+    pub fn live_counts(&self, db: DbIndex, tier: ReadTier) -> Result<LiveCounts> {
+        let mut counts = LiveCounts { keys: self.key_count(db)?, expires: self.expires_count(db)? };
         if !self.active_expiry() {
-            return Ok(count);
+            return Ok(counts);
         }
-        // The count and the index are read one after the other: once more if keys came or went.
-        for _ in 0..COUNT_ATTEMPTS {
-            let due = if self.expires_count(db)? == 0 { 0 } else { self.due_count(db, tier)? };
-            let now = self.key_count(db)?;
-            if now == count {
-                return Ok(count.saturating_sub(due));
+        // The counts and the index are read one after the other: once more if keys came or went.
+        for attempt in 0..=COUNT_ATTEMPTS {
+            let due = if counts.expires == 0 { 0 } else { self.due_count(db, tier)? };
+            let now = LiveCounts { keys: self.key_count(db)?, expires: self.expires_count(db)? };
+            if now == counts || attempt == COUNT_ATTEMPTS {
+                counts = now;
+                counts.keys = counts.keys.saturating_sub(due);
+                counts.expires = counts.expires.saturating_sub(due);
+                break;
             }
-            count = now;
+            counts = now;
         }
-        Ok(count.saturating_sub(self.due_count(db, tier)?))
+        Ok(counts)
     }
 
     fn due_count(&self, db: DbIndex, tier: ReadTier) -> Result<u64> {
@@ -223,7 +242,7 @@ impl Keyspace {
     /// first. Linear in `sample`.
     pub fn average_ttl_ms(&self, db: DbIndex, sample: usize, tier: ReadTier) -> Result<u64> {
         let now_ms = self.clock().now_ms();
-        let mut scan = self.scan_deadlines(self.namespace(db), now_ms, u64::MAX, tier)?;
+        let mut scan = self.scan_deadlines(self.namespace(db), now_ms.saturating_add(1), u64::MAX, tier)?;
         let (mut sum_ms, mut count) = (0_u128, 0_u128);
         while count < sample as u128 {
             let Some((entry, _)) = scan.next()? else { break };

@@ -3,6 +3,7 @@
 use crate::commands::{self, Context};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::instance::health::panic_reason;
 use crate::protocol::Reply;
 use crate::session::Session;
 use bytes::Bytes;
@@ -22,11 +23,7 @@ pub fn run(instance: &Instance, session: &mut Session, words: &[Bytes]) -> Outco
     match catch_unwind(AssertUnwindSafe(|| commands::execute(&mut context, words))) {
         Ok(result) => Outcome::Done(result),
         Err(panic) => {
-            let reason = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no reason given");
+            let reason = panic_reason(panic.as_ref());
             let name = words.first().map_or(&b""[..], |name| name);
             let name = String::from_utf8_lossy(&name[..name.len().min(64)]);
             tracing::error!(client = session.id, command = %name, "a command panicked: {reason}");

@@ -580,6 +580,7 @@ mod rocks {
         assert!(matches!(error, StorageError::NoSpace(_)), "{error:?}");
         assert!(kept > 100, "{kept}");
         assert_eq!(engine.undone(), 1);
+        assert!(matches!(engine.flush_failure(), Some(StorageError::NoSpace(_))));
         let check = |engine: &RocksEngine, kept: u32| {
             assert_eq!(engine.counter(b"count").unwrap(), i64::from(kept));
             for number in 0..kept {
@@ -602,6 +603,7 @@ mod rocks {
             tries += 1;
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
+        assert!(engine.flush_failure().is_none());
         check(&engine, kept + 1);
         drop(engine);
         check(&open(&directory), kept + 1);

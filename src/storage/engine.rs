@@ -235,6 +235,9 @@ pub trait Engine: Send + Sync + 'static {
     /// was before the first of them.
     fn undone(&self) -> u64;
 
+    /// Why the last flush failed; none when it did not.
+    fn flush_failure(&self) -> Option<StorageError>;
+
     /// The last commit.
     fn committed_seq(&self) -> Seq;
 

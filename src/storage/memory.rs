@@ -111,6 +111,10 @@ impl Engine for MemoryEngine {
         0
     }
 
+    fn flush_failure(&self) -> Option<StorageError> {
+        None
+    }
+
     fn committed_seq(&self) -> Seq {
         self.flushed_seq()
     }

@@ -31,6 +31,8 @@ pub struct Faults {
     flushed: AtomicU64,
     pub synced: AtomicU64,
     undone: AtomicU64,
+    failed_last: AtomicBool,
+    pub panic_in_checkpoint: AtomicBool,
     /// Keys with this in them are read from the "disk", which takes a while.
     pub cold: AtomicBool,
     /// Reading a cold key makes it warm.
@@ -137,8 +139,10 @@ impl Engine for FaultyEngine {
         if next || self.faults.fail_flushes.load(SeqCst) {
             self.faults.committed.store(self.faults.flushed.load(SeqCst), SeqCst);
             self.faults.undone.fetch_add(1, SeqCst);
+            self.faults.failed_last.store(true, SeqCst);
             return Err(full());
         }
+        self.faults.failed_last.store(false, SeqCst);
         self.faults.flushes.fetch_add(1, SeqCst);
         self.faults.flushed.fetch_max(seq, SeqCst);
         Ok(seq)
@@ -171,11 +175,18 @@ impl Engine for FaultyEngine {
         self.faults.undone.load(SeqCst)
     }
 
+    fn flush_failure(&self) -> Option<StorageError> {
+        self.faults.failed_last.load(SeqCst).then(full)
+    }
+
     fn free_disk_bytes(&self) -> Option<u64> {
         None
     }
 
     fn checkpoint(&self, directory: &Path) -> StorageResult<()> {
+        if self.faults.panic_in_checkpoint.load(SeqCst) {
+            panic!("the test said so");
+        }
         self.memory.checkpoint(directory)
     }
 

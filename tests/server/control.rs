@@ -236,20 +236,6 @@ fn id_of(client: &mut Client<TcpStream>) -> String {
     client.line()[1..].to_owned()
 }
 
-/// Waits until so many clients are blocked.
-fn expect_blocked(admin: &mut Client<TcpStream>, count: usize) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        admin.send("INFO clients\r\n");
-        let length: usize = admin.line()[1..].parse().unwrap();
-        if admin.take(length + 2).contains(&format!("blocked_clients:{count}\r\n")) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "not {count} blocked clients");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn waiting_for_replicas_ends_when_the_time_is_up() {
     let server = start(settings());
@@ -258,10 +244,10 @@ fn waiting_for_replicas_ends_when_the_time_is_up() {
     client.send("SET a 1\r\nWAIT 1 200\r\nWAITAOF 1 1 100\r\nPING\r\n");
     client.expect("+OK\r\n");
     assert!(begun.elapsed() < Duration::from_millis(150), "the reply before the wait came late");
-    expect_blocked(&mut admin, 1);
+    admin.await_info("clients", "blocked_clients", "1");
     client.expect(":0\r\n*2\r\n:1\r\n:0\r\n+PONG\r\n");
     assert!(begun.elapsed() >= Duration::from_millis(299), "{:?}", begun.elapsed());
-    expect_blocked(&mut admin, 0);
+    admin.await_info("clients", "blocked_clients", "0");
     server.stop().unwrap();
 }
 
@@ -277,32 +263,32 @@ fn who_waits_for_ever_can_be_unblocked_or_leave() {
     ] {
         admin.call(&format!("CLIENT UNBLOCK {id}"), ":0\r\n");
         client.send("WAIT 1 0\r\nPING\r\n");
-        expect_blocked(&mut admin, 1);
+        admin.await_info("clients", "blocked_clients", "1");
         client.silence(Duration::from_millis(30));
         admin.call(&format!("CLIENT UNBLOCK {id}{how}"), ":1\r\n");
         client.expect(format!("{reply}+PONG\r\n"));
     }
     // What it sends meanwhile runs afterwards.
     client.send("WAIT 1 0\r\n");
-    expect_blocked(&mut admin, 1);
+    admin.await_info("clients", "blocked_clients", "1");
     client.send("ECHO later\r\n");
     admin.call(&format!("CLIENT UNBLOCK {id}"), ":1\r\n");
     client.expect(":0\r\n$5\r\nlater\r\n");
     client.send("WAIT 1 0\r\n");
-    expect_blocked(&mut admin, 1);
+    admin.await_info("clients", "blocked_clients", "1");
     drop(client);
-    expect_blocked(&mut admin, 0);
+    admin.await_info("clients", "blocked_clients", "0");
     let mut victim = connect(&server);
     let id = id_of(&mut victim);
     victim.send("WAIT 1 0\r\n");
-    expect_blocked(&mut admin, 1);
+    admin.await_info("clients", "blocked_clients", "1");
     admin.call(&format!("CLIENT KILL ID {id}"), ":1\r\n");
     victim.expect_end();
     // Nor does it hold up the end of the server.
     connect(&server).send("WAIT 1 0\r\n");
     let mut last = connect(&server);
     last.send("WAIT 1 0\r\n");
-    expect_blocked(&mut admin, 1);
+    admin.await_info("clients", "blocked_clients", "1");
     let begun = Instant::now();
     server.stop().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());

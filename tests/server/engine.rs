@@ -1,6 +1,9 @@
 //! What the server makes of an engine with faults.
 
 use super::support::*;
+use diskdb::config::Settings;
+use diskdb::config::values::AppendFsync;
+use std::net::TcpStream;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
@@ -58,7 +61,7 @@ fn a_failed_flush_of_a_large_turn_takes_all_its_replies_back() {
     for always in [false, true] {
         let mut settings = settings();
         if always {
-            settings.appendfsync = diskdb::config::values::AppendFsync::Always;
+            settings.appendfsync = AppendFsync::Always;
         }
         let (server, faults) = start_faulty(settings);
         let mut client = connect(&server);
@@ -77,9 +80,14 @@ fn a_failed_flush_of_a_large_turn_takes_all_its_replies_back() {
     }
 }
 
+/// Nothing but the turns themselves writes the log.
+fn unsynced() -> Settings {
+    Settings { appendfsync: AppendFsync::No, ..settings() }
+}
+
 #[test]
 fn a_panic_in_the_flusher_fails_the_turn_and_nothing_else() {
-    let (server, faults) = start_faulty(settings());
+    let (server, faults) = start_faulty(unsynced());
     let mut client = connect(&server);
     client.call("SET a 1", "+OK\r\n");
     faults.panic_in_flush.store(true, SeqCst);
@@ -107,7 +115,7 @@ fn a_pipeline_is_one_flush() {
 #[test]
 fn always_means_synced_before_the_reply() {
     let mut settings = settings();
-    settings.appendfsync = diskdb::config::values::AppendFsync::Always;
+    settings.appendfsync = AppendFsync::Always;
     let (server, faults) = start_faulty(settings);
     let mut client = connect(&server);
     for round in 1..=10 {
@@ -130,8 +138,10 @@ fn a_failed_flush_takes_all_replies_of_its_turn_back() {
     client.expect(error.repeat(3));
     // Nothing unflushed is left: reads are answered, and the connection lives.
     client.call("PING", "+PONG\r\n");
+    assert_eq!(client.info("persistence", "aof_last_write_status"), "err");
     faults.fail_flushes.store(false, SeqCst);
     client.call("SET a 3", "+OK\r\n");
+    assert_eq!(client.info("persistence", "aof_last_write_status"), "ok");
     client.call("GET a", "$1\r\n3\r\n");
     server.stop().unwrap();
 }
@@ -266,7 +276,7 @@ fn a_pause_that_begins_during_a_cold_read_holds_the_command_back() {
 
 #[test]
 fn a_flush_that_panics_is_a_failed_flush() {
-    let (server, faults) = start_faulty(settings());
+    let (server, faults) = start_faulty(unsynced());
     let mut client = connect(&server);
     faults.panic_in_flush.store(true, SeqCst);
     client.send("SET a 1\r\n");
@@ -274,5 +284,42 @@ fn a_flush_that_panics_is_a_failed_flush() {
     client.line();
     faults.panic_in_flush.store(false, SeqCst);
     client.call("SET a 1", "+OK\r\n");
+    server.stop().unwrap();
+}
+
+/// What a client hears once a background thread has panicked.
+fn expect_no_writes(client: &mut Client<TcpStream>, thread: &str) {
+    assert_eq!(client.info("threads", "panicked_threads"), thread);
+    assert_eq!(client.info("persistence", "aof_last_write_status"), "err");
+    for refused in ["SET a 2", "DEL a", "FLUSHALL"] {
+        client.send(format!("{refused}\r\n"));
+        let error = client.line();
+        assert!(error.starts_with("-MISCONF ") && error.contains("panicked"), "{error}");
+    }
+    client.call("GET a", "$1\r\n1\r\n");
+}
+
+#[test]
+fn a_panic_of_the_syncer_stops_writes() {
+    let (server, faults) = start_faulty(settings());
+    let mut client = connect(&server);
+    client.call("SET a 1", "+OK\r\n");
+    faults.panic_in_flush.store(true, SeqCst);
+    client.await_info("threads", "panicked_threads", "syncer");
+    faults.panic_in_flush.store(false, SeqCst);
+    expect_no_writes(&mut client, "syncer");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_panic_of_a_checkpoint_stops_writes() {
+    let (server, faults) = start_faulty(settings());
+    let mut client = connect(&server);
+    client.call("SET a 1", "+OK\r\n");
+    faults.panic_in_checkpoint.store(true, SeqCst);
+    client.call("BGSAVE", "+Background saving started\r\n");
+    client.await_info("persistence", "rdb_last_bgsave_status", "err");
+    assert_eq!(client.info("persistence", "rdb_bgsave_in_progress"), "0");
+    expect_no_writes(&mut client, "checkpoint");
     server.stop().unwrap();
 }

@@ -101,20 +101,7 @@ fn a_bulk_over_its_limit_is_an_error() {
 
 /// A field of INFO that is a number.
 fn info(client: &mut Client<TcpStream>, section: &str, field: &str) -> u64 {
-    client.send(format!("INFO {section}\r\n"));
-    let length: usize = client.line()[1..].parse().unwrap();
-    let text = client.take(length + 2);
-    let value = text.lines().find_map(|line| line.strip_prefix(&format!("{field}:"))).unwrap();
-    value.trim().parse().unwrap()
-}
-
-/// Waits until so many clients were evicted.
-fn expect_evicted(client: &mut Client<TcpStream>, count: u64) {
-    let deadline = Instant::now() + PATIENCE;
-    while info(client, "stats", "evicted_clients") != count {
-        assert!(Instant::now() < deadline);
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    client.info(section, field).parse().unwrap()
 }
 
 /// Sends a request but for its end, so that the server has to keep it; returns the end.
@@ -137,7 +124,7 @@ fn clients_that_take_too_much_memory_together_lose_the_largest() {
     // All of it: what a client takes is known while it arrives.
     let _ = large.stream.write_all(&command(&[b"SET", b"big", &vec![b'x'; 50 << 20]]));
     large.expect_end();
-    expect_evicted(&mut admin, 1);
+    admin.await_info("stats", "evicted_clients", "1");
     for (client, end) in [&mut protected, &mut small].into_iter().zip(ends) {
         client.send(end);
         client.expect("+OK\r\n");
@@ -157,7 +144,7 @@ fn replies_that_nobody_reads_count_against_the_limit() {
     reader.expect("+OK\r\n");
     admin.call("CONFIG SET maxmemory-clients 16mb", "+OK\r\n");
     reader.send("GET value\r\n");
-    expect_evicted(&mut admin, 1);
+    admin.await_info("stats", "evicted_clients", "1");
     assert!(reader.rest().len() < 40 << 20);
     assert!(info(&mut admin, "clients", "client_recent_max_output_buffer") > 10 << 20);
     server.stop().unwrap();

@@ -115,6 +115,28 @@ impl<S: Read + Write> Client<S> {
         String::from_utf8_lossy(&taken).trim_end().to_owned()
     }
 
+    /// A field of INFO.
+    pub fn info(&mut self, section: &str, field: &str) -> String {
+        self.send(format!("INFO {section}\r\n"));
+        let length: usize = self.line()[1..].parse().unwrap();
+        let text = self.take(length + 2);
+        let value = text.lines().find_map(|line| line.strip_prefix(&format!("{field}:"))).unwrap();
+        value.trim().to_owned()
+    }
+
+    /// Waits until a field of INFO has this value.
+    pub fn await_info(&mut self, section: &str, field: &str, value: &str) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let found = self.info(section, field);
+            if found == value {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{field} is {found}, not {value}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Reads to the end of the stream, a reset included.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::instance::Instance;
 use crate::instance::clients::{Client, ClientFlag, Transport};
 use crate::instance::process::{self, CpuUse, MemoryUse, processors};
+use crate::keyspace::expiry::LiveCounts;
 use crate::protocol::Reply;
 use bytes::Bytes;
 use std::fmt::{Display, Write};
@@ -265,9 +266,9 @@ fn persistence(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("aof_current_rewrite_time_sec", -1);
     out.field("aof_last_bgrewrite_status", "ok");
     out.zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
-    let free_bytes = instance.keyspace.engine().free_disk_bytes();
-    let has_room = free_bytes.is_none_or(|bytes| bytes >= instance.settings().min_free_disk_space);
-    out.field("aof_last_write_status", ok(has_room));
+    let is_written = instance.keyspace.engine().flush_failure().is_none();
+    let takes_writes = !instance.disk_room.is_low() && !instance.health.stops_writes();
+    out.field("aof_last_write_status", ok(is_written && takes_writes));
     out.zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
     let disk_bytes = instance.keyspace.engine().disk_bytes();
     out.field("aof_current_size", disk_bytes);
@@ -279,6 +280,7 @@ fn threads(context: &Context, out: &mut Lines) -> Result<()> {
     let settings = context.instance.settings();
     out.field("server_threads", settings.workers(processors()));
     out.field("disk_threads", settings.disk_threads);
+    out.field("panicked_threads", context.instance.health.panicked_threads().join(","));
     Ok(())
 }
 
@@ -394,11 +396,10 @@ const TTL_SAMPLE: usize = 100;
 fn keyspace(context: &Context, out: &mut Lines) -> Result<()> {
     let keyspace = &context.instance.keyspace;
     for db in 0..keyspace.database_count() {
-        let keys = keyspace.key_count(db)?;
+        let LiveCounts { keys, expires } = keyspace.live_counts(db, context.session.tier)?;
         if keys == 0 {
             continue;
         }
-        let expires = keyspace.expires_count(db)?;
         let ttl_ms =
             if expires == 0 { 0 } else { keyspace.average_ttl_ms(db, TTL_SAMPLE, context.session.tier)? };
         out.field(format_args!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms}"));

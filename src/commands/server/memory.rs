@@ -90,7 +90,7 @@ impl SessionCommand for MemoryStats {
         let mut keys = 0;
         let mut databases = Vec::new();
         for db in 0..instance.keyspace.database_count() {
-            let count = instance.keyspace.key_count(db)?;
+            let count = instance.keyspace.live_key_count(db, context.session.tier)?;
             keys += count;
             if count > 0 {
                 databases.push((Reply::bulk(format!("db.{db}")), database()));

@@ -359,6 +359,10 @@ impl Engine for RocksEngine {
         self.undone.load(Ordering::Acquire)
     }
 
+    fn flush_failure(&self) -> Option<StorageError> {
+        self.failure.lock().clone()
+    }
+
     fn committed_seq(&self) -> Seq {
         self.committed.load(Ordering::Acquire)
     }
