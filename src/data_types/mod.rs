@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod key;
+pub mod pages;
 pub mod string;
 pub mod tree;
 pub mod walk;

@@ -1,0 +1,102 @@
+//! Where the pages of a counted tree lie: in `Space::Index`, behind the version of their value. The
+//! root is in the header ([`Meta::inline`]); a value whose tree is all root has no version.
+
+use super::tree::{Limits, Pages, PagesMut, Root, Tree};
+use crate::encoding::keys::{self, Namespace};
+use crate::encoding::meta::{Meta, Outside};
+use crate::encoding::numbers::Kind;
+use crate::error::Result;
+use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
+use crate::storage::{KeyBytes, Space};
+use bytes::Bytes;
+
+/// The pages of one tree, to read. `part` tells the trees of one value apart.
+pub struct ReadPages<'a> {
+    tx: &'a ReadTx<'a>,
+    prefix: KeyBytes,
+}
+
+/// The pages of one tree, to write.
+pub struct WritePages<'a, 'b> {
+    tx: &'a mut WriteTx<'b>,
+    prefix: KeyBytes,
+}
+
+fn prefix(namespace: Namespace, version: u64, part: &[u8]) -> KeyBytes {
+    let mut prefix = KeyBytes::from_slice(&keys::members(namespace, version));
+    prefix.extend_from_slice(part);
+    prefix
+}
+
+fn page_key(prefix: &KeyBytes, id: u64) -> KeyBytes {
+    let mut key = prefix.clone();
+    key.extend_from_slice(&id.to_be_bytes());
+    key
+}
+
+impl<'a> ReadPages<'a> {
+    pub fn new(tx: &'a ReadTx<'a>, namespace: Namespace, version: u64, part: &[u8]) -> ReadPages<'a> {
+        ReadPages { tx, prefix: prefix(namespace, version, part) }
+    }
+}
+
+impl<'a, 'b> WritePages<'a, 'b> {
+    pub fn new(
+        tx: &'a mut WriteTx<'b>,
+        namespace: Namespace,
+        version: u64,
+        part: &[u8],
+    ) -> WritePages<'a, 'b> {
+        WritePages { tx, prefix: prefix(namespace, version, part) }
+    }
+}
+
+impl Pages for ReadPages<'_> {
+    fn read(&self, id: u64) -> Result<Option<Bytes>> {
+        self.tx.get(Space::Index, &page_key(&self.prefix, id))
+    }
+}
+
+impl Pages for WritePages<'_, '_> {
+    fn read(&self, id: u64) -> Result<Option<Bytes>> {
+        self.tx.get(Space::Index, &page_key(&self.prefix, id))
+    }
+}
+
+impl PagesMut for WritePages<'_, '_> {
+    fn write(&mut self, id: u64, page: Bytes) {
+        self.tx.write(Space::Index, &page_key(&self.prefix, id), Some(page));
+    }
+
+    fn delete(&mut self, id: u64) {
+        self.tx.write(Space::Index, &page_key(&self.prefix, id), None);
+    }
+}
+
+/// The version of a value's members; 0, which no value has, if there are none outside.
+pub fn version_of(meta: Option<&Meta>) -> u64 {
+    meta.and_then(|meta| meta.outside).map_or(0, |outside| outside.version)
+}
+
+/// The tree whose root is all that a header keeps, or an empty one.
+pub fn open(meta: Option<&Meta>, limits: Limits) -> Result<Tree> {
+    let root = meta.map(|meta| Root::decode(meta.inline.clone())).transpose()?;
+    Ok(Tree::open(root.unwrap_or_default(), limits))
+}
+
+/// The header of a value that is one tree and nothing else, after writing the tree's pages. None when
+/// the tree is empty: the key is to be deleted.
+pub fn finish(tx: &mut WriteTx, slot: &Slot, kind: Kind, tree: Tree) -> Option<Meta> {
+    let old = slot.meta();
+    let version = match version_of(old) {
+        0 => tx.new_version(),
+        version => version,
+    };
+    let root = tree.finish(&mut WritePages::new(tx, slot.namespace(), version, &[]));
+    if root.is_empty() {
+        return None;
+    }
+    let outside = root.has_pages().then(|| Outside { version, len: root.len() });
+    let expire_at_ms = old.and_then(|old| old.expire_at_ms);
+    Some(Meta { outside, expire_at_ms, ..Meta::inline(kind, root.encode()) })
+}
