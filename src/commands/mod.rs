@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod generic;
 pub mod help;
+pub mod hyperloglog;
 pub mod introspection;
 pub mod keys;
 mod observe;
@@ -151,6 +152,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     config::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    hyperloglog::COMMANDS,
     introspection::COMMANDS,
     server::COMMANDS,
     string::COMMANDS,

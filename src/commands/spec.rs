@@ -121,6 +121,7 @@ pub enum Group {
     Generic,
     String,
     Bitmap,
+    HyperLogLog,
     Connection,
     Server,
 }
@@ -132,6 +133,7 @@ impl Group {
             Group::Generic => "generic",
             Group::String => "string",
             Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
             Group::Connection => "connection",
             Group::Server => "server",
         }
@@ -143,6 +145,7 @@ impl Group {
             Group::Generic => Categories::KEYSPACE,
             Group::String => Categories::STRING,
             Group::Bitmap => Categories::BITMAP,
+            Group::HyperLogLog => Categories::HYPERLOGLOG,
             Group::Connection => Categories::CONNECTION,
             Group::Server => Categories::NONE,
         }

@@ -191,6 +191,7 @@ impl Instance {
         self.disk_room.configure(settings.min_free_disk_space);
         self.clients.set_memory_limit(settings.client_memory_limit());
         self.keyspace.set_max_string_bytes(settings.proto_max_bulk_len);
+        self.keyspace.set_hll_sparse_max_bytes(settings.hll_sparse_max_bytes);
         self.keyspace.cursors().set_most(settings.scan_cursors as usize);
         self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
         self.latency.configure(settings.latency_monitor_threshold);

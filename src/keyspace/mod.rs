@@ -94,6 +94,7 @@ pub struct Keyspace {
     lookups: Lookups,
     has_garbage: AtomicBool,
     max_string_bytes: AtomicU64,
+    hll_sparse_max_bytes: AtomicU64,
     checks_payloads: AtomicBool,
     cursors: cursors::Cursors,
 }
@@ -125,6 +126,7 @@ impl Keyspace {
             lookups: Lookups::default(),
             has_garbage: AtomicBool::new(true),
             max_string_bytes: AtomicU64::new(512 << 20),
+            hll_sparse_max_bytes: AtomicU64::new(3000),
             checks_payloads: AtomicBool::new(true),
             cursors: cursors::Cursors::new(opened),
         };
@@ -150,6 +152,16 @@ impl Keyspace {
     /// Switches [`Keyspace::checks_payloads`].
     pub fn set_checks_payloads(&self, checks: bool) {
         self.checks_payloads.store(checks, Ordering::Relaxed);
+    }
+
+    /// Up to so many bytes a HyperLogLog may have its sparse form (`hll-sparse-max-bytes`).
+    pub fn hll_sparse_max_bytes(&self) -> u64 {
+        self.hll_sparse_max_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`Keyspace::hll_sparse_max_bytes`] for what is written from here on.
+    pub fn set_hll_sparse_max_bytes(&self, bytes: u64) {
+        self.hll_sparse_max_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Adds an observer of every commit from here on.

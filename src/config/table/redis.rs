@@ -26,7 +26,7 @@ section "Encodings" {
     /// Entries up to which a node of a stream goes; 0 is no limit.
     stream_node_max_entries: u64 = 100, integer(0, I64_MAX as i128), [Runtime, NoEffect];
     /// Bytes up to which a HyperLogLog is sparse.
-    hll_sparse_max_bytes: u64 = 3000, memory(0, I64_MAX), [Runtime, NoEffect];
+    hll_sparse_max_bytes: u64 = 3000, memory(0, I64_MAX), [Runtime];
     /// Whether hash tables are rehashed in the background.
     activerehashing: bool = true, Bool, [Runtime, NoEffect];
     /// Whether RESTORE checks payloads deeply. DiskDB always does.
