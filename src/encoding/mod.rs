@@ -5,6 +5,7 @@ pub mod databases;
 pub mod glob;
 pub mod keys;
 pub mod long_double;
+pub mod lzf;
 pub mod meta;
 pub mod numbers;
 pub mod rdb;
