@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crc::{CRC_64_REDIS, Crc};
 use diskdb::api::Db;
 use diskdb::config::Settings;
-use diskdb::encoding::rdb;
+use diskdb::encoding::rdb::{self, Limits, Value};
 use diskdb::error::Result;
 use diskdb::protocol::Reply;
 use libfuzzer_sys::fuzz_target;
@@ -26,8 +26,14 @@ fuzz_target!(|data: &[u8]| {
     let _ = rdb::read(data, MAX_BYTES);
     let payload = with_footer(data);
     let Ok(value) = rdb::read(&payload, MAX_BYTES) else { return };
-    assert_eq!(rdb::read(&rdb::write(&value), MAX_BYTES).as_ref(), Ok(&value));
+    // What is written is in one order, and without what Redis 7.0 does not know: the second time it is the same.
+    let limits = Limits::default();
+    let written = rdb::write(&value, &limits);
+    let again = rdb::read(&written, MAX_BYTES).expect("what was written is read");
+    assert_eq!(rdb::write(&again, &limits), written);
 
+    let Value::String(_) = value else { return };
+    assert_eq!(again, value);
     let settings = Settings { proto_max_bulk_len: MAX_BYTES, ..Settings::default() };
     let db = Db::in_memory(settings).expect("an empty database opens");
     let mut client = db.connect();

@@ -4,7 +4,7 @@ use super::string;
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
-use crate::encoding::rdb::{self, PayloadError};
+use crate::encoding::rdb::{self, Limits, PayloadError};
 use crate::error::{Error, Result};
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::Event;
@@ -217,7 +217,7 @@ pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
         Kind::String => rdb::Value::String(string::contiguous(tx, &meta)?),
         kind => return Err(Error::err(format_args!("DUMP does not know the type {} yet", kind.name()))),
     };
-    Ok(Some(rdb::write(&value).into()))
+    Ok(Some(rdb::write(&value, &Limits::default()).into()))
 }
 
 /// Writes a value that is in Redis' own format, whatever was there; a deadline (ms since the Unix
@@ -229,14 +229,14 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
     let read = if tx.keyspace().checks_payloads() { rdb::read } else { rdb::read_unchecked };
     let value = read(payload, tx.keyspace().max_string_bytes()).map_err(|error| match error {
         PayloadError::Footer => Error::text("ERR DUMP payload version or checksum are wrong"),
-        PayloadError::Format => Error::text("ERR Bad data format"),
+        PayloadError::Format | PayloadError::Type(_) => Error::text("ERR Bad data format"),
     })?;
+    // As long as the other types are not there.
+    let rdb::Value::String(value) = value else { return Err(Error::text("ERR Bad data format")) };
     if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= tx.now_ms()) {
         tx.delete(slot, Event::DEL);
         return Ok(());
     }
-    match value {
-        rdb::Value::String(value) => string::put(tx, slot, &value, deadline_ms, Event::RESTORE),
-    }
+    string::put(tx, slot, &value, deadline_ms, Event::RESTORE);
     Ok(())
 }

@@ -3,7 +3,9 @@
 
 pub mod databases;
 pub mod glob;
+pub mod intset;
 pub mod keys;
+pub mod listpack;
 pub mod long_double;
 pub mod lzf;
 pub mod meta;
@@ -11,6 +13,8 @@ pub mod numbers;
 pub mod rdb;
 pub mod text;
 pub mod varint;
+pub mod ziplist;
+pub mod zipmap;
 
 /// Stored bytes that do not decode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
