@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 use crate::keyspace::DbIndex;
 use bytes::Bytes;
 
+/// How many random members a command gives with repetition, for a number that a client chose.
+pub const MAX_REPEATS: u64 = 1 << 24;
+
 /// The words of a command after its name (and its container's).
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
@@ -72,6 +75,20 @@ impl<'a> Args<'a> {
     /// [`Error::NotInteger`].
     pub fn integer(&mut self) -> Result<i64> {
         text::parse_i64(&self.bytes()?).ok_or(Error::NotInteger)
+    }
+
+    /// How many members a client wants, repeated ones if it is negative; `most` either way.
+    ///
+    /// # Errors
+    /// [`Error::NotInteger`]; when it is out of range.
+    pub fn repeats(word: &[u8], most: i64) -> Result<i64> {
+        let count = text::parse_i64(word).ok_or(Error::NotInteger)?;
+        if count < -most || count > most {
+            return Err(Error::err(format_args!(
+                "value is out of range, value must between -{most} and {most}"
+            )));
+        }
+        Ok(count)
     }
 
     /// The next word as the number of a database, as far as it can be told without knowing how many

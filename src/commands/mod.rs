@@ -13,7 +13,9 @@ pub mod hyperloglog;
 pub mod introspection;
 pub mod keys;
 mod observe;
+pub mod paging;
 pub mod server;
+pub mod set;
 pub mod spec;
 pub mod string;
 pub mod syntax;
@@ -155,6 +157,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     hyperloglog::COMMANDS,
     introspection::COMMANDS,
     server::COMMANDS,
+    set::COMMANDS,
     string::COMMANDS,
 ];
 

@@ -122,6 +122,8 @@ pub enum Group {
     String,
     Bitmap,
     HyperLogLog,
+    Hash,
+    Set,
     Connection,
     Server,
 }
@@ -134,6 +136,8 @@ impl Group {
             Group::String => "string",
             Group::Bitmap => "bitmap",
             Group::HyperLogLog => "hyperloglog",
+            Group::Hash => "hash",
+            Group::Set => "set",
             Group::Connection => "connection",
             Group::Server => "server",
         }
@@ -146,6 +150,8 @@ impl Group {
             Group::String => Categories::STRING,
             Group::Bitmap => Categories::BITMAP,
             Group::HyperLogLog => Categories::HYPERLOGLOG,
+            Group::Hash => Categories::HASH,
+            Group::Set => Categories::SET,
             Group::Connection => Categories::CONNECTION,
             Group::Server => Categories::NONE,
         }

@@ -1,5 +1,6 @@
 //! What can be done to a key whatever its type: deadlines, other names, copies.
 
+use super::dense::Form;
 use super::string;
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
@@ -179,7 +180,7 @@ pub fn encoding(meta: &Meta) -> &'static str {
     match meta.kind {
         Kind::String => string::encoding(meta),
         Kind::List => "quicklist",
-        Kind::Hash | Kind::Set => "hashtable",
+        Kind::Hash | Kind::Set => Form::of(meta).map_or("hashtable", Form::name),
         Kind::SortedSet => "skiplist",
         Kind::Stream => "stream",
         Kind::Json => "json",

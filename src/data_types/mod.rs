@@ -1,9 +1,11 @@
 //! What the Redis types mean: functions over transactions. No command names, no replies.
 
+pub mod dense;
 pub mod digest;
 pub mod hyperloglog;
 pub mod key;
 pub mod pages;
+pub mod set;
 pub mod string;
 pub mod tree;
 pub mod walk;

@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::config::values::AppendFsync;
 use crate::error;
 use crate::keyspace::Keyspace;
+use crate::keyspace::packing::{HashPacking, Packing, SetPacking};
 use background::{Background, Parts};
 use latency::Latency;
 use parking_lot::{Mutex, RwLock};
@@ -82,6 +83,20 @@ impl Identity {
 
 fn random_id() -> String {
     (0..40).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).collect()
+}
+
+fn packing(settings: &Settings) -> Packing {
+    Packing {
+        set: SetPacking {
+            intset_entries: settings.set_max_intset_entries,
+            entries: settings.set_max_listpack_entries,
+            value: settings.set_max_listpack_value,
+        },
+        hash: HashPacking {
+            entries: settings.hash_max_listpack_entries,
+            value: settings.hash_max_listpack_value,
+        },
+    }
 }
 
 impl Instance {
@@ -193,6 +208,7 @@ impl Instance {
         self.keyspace.set_max_string_bytes(settings.proto_max_bulk_len);
         self.keyspace.set_hll_sparse_max_bytes(settings.hll_sparse_max_bytes);
         self.keyspace.cursors().set_most(settings.scan_cursors as usize);
+        self.keyspace.set_packing(packing(settings));
         self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
         self.latency.configure(settings.latency_monitor_threshold);
         self.stats.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);

@@ -53,6 +53,19 @@ impl Event {
     pub const SETBIT: Event = Event::new(EventClass::String, "setbit");
     pub const INCRBY: Event = Event::new(EventClass::String, "incrby");
     pub const INCRBYFLOAT: Event = Event::new(EventClass::String, "incrbyfloat");
+    pub const SADD: Event = Event::new(EventClass::Set, "sadd");
+    pub const SREM: Event = Event::new(EventClass::Set, "srem");
+    pub const SPOP: Event = Event::new(EventClass::Set, "spop");
+    pub const SINTERSTORE: Event = Event::new(EventClass::Set, "sinterstore");
+    pub const SUNIONSTORE: Event = Event::new(EventClass::Set, "sunionstore");
+    pub const SDIFFSTORE: Event = Event::new(EventClass::Set, "sdiffstore");
+    pub const HSET: Event = Event::new(EventClass::Hash, "hset");
+    pub const HDEL: Event = Event::new(EventClass::Hash, "hdel");
+    pub const HINCRBY: Event = Event::new(EventClass::Hash, "hincrby");
+    pub const HINCRBYFLOAT: Event = Event::new(EventClass::Hash, "hincrbyfloat");
+    pub const HEXPIRE: Event = Event::new(EventClass::Hash, "hexpire");
+    pub const HEXPIRED: Event = Event::new(EventClass::Hash, "hexpired");
+    pub const HPERSIST: Event = Event::new(EventClass::Hash, "hpersist");
 }
 
 /// One thing that happened to one key. A key may appear more than once in a commit.

@@ -5,6 +5,7 @@ pub mod event;
 pub mod expiry;
 mod locks;
 mod overlay;
+pub mod packing;
 #[cfg(test)]
 mod tests;
 pub mod tx;
@@ -97,6 +98,7 @@ pub struct Keyspace {
     hll_sparse_max_bytes: AtomicU64,
     checks_payloads: AtomicBool,
     cursors: cursors::Cursors,
+    packing: RwLock<packing::Packing>,
 }
 
 impl Keyspace {
@@ -129,6 +131,7 @@ impl Keyspace {
             hll_sparse_max_bytes: AtomicU64::new(3000),
             checks_payloads: AtomicBool::new(true),
             cursors: cursors::Cursors::new(opened),
+            packing: RwLock::default(),
         };
         Ok(keyspace)
     }
@@ -187,6 +190,16 @@ impl Keyspace {
     /// Where the `SCAN`s that are under way go on.
     pub fn cursors(&self) -> &cursors::Cursors {
         &self.cursors
+    }
+
+    /// Up to which size collections are kept in a compact form.
+    pub fn packing(&self) -> packing::Packing {
+        *self.packing.read()
+    }
+
+    /// Sets [`Keyspace::packing`] for what is written from here on.
+    pub fn set_packing(&self, packing: packing::Packing) {
+        *self.packing.write() = packing;
     }
 
     /// How many logical databases there are.

@@ -5,7 +5,7 @@ mod dump;
 mod expire;
 mod object;
 mod rename;
-mod scan;
+pub(super) mod scan;
 mod wait;
 
 use super::Entry;

@@ -11,7 +11,7 @@ use crate::protocol::Reply;
 use bytes::Bytes;
 
 /// How many keys `SCAN` looks at unless told.
-const DEFAULT_COUNT: u64 = 10;
+pub(in crate::commands) const DEFAULT_COUNT: u64 = 10;
 
 /// `SCAN`.
 pub struct Scan {
@@ -56,7 +56,7 @@ impl Command for Scan {
     }
 }
 
-fn cursor(word: &[u8]) -> Result<u64> {
+pub(in crate::commands) fn cursor(word: &[u8]) -> Result<u64> {
     const INVALID: Error = Error::text("ERR invalid cursor");
     if !word.iter().all(u8::is_ascii_digit) {
         return Err(INVALID);

@@ -4,19 +4,19 @@ macro_rules! redis_sections {
     ($next:ident $(, $more:ident)*; $($before:tt)*) => { $next! { $($more),*; $($before)*
 section "Encodings" {
     /// Entries up to which a hash is a listpack.
-    hash_max_listpack_entries: u64 = 512, integer(0, I64_MAX as i128), [Runtime, NoEffect], "hash-max-ziplist-entries";
+    hash_max_listpack_entries: u64 = 512, integer(0, I64_MAX as i128), [Runtime], "hash-max-ziplist-entries";
     /// Bytes of an element up to which a hash is a listpack.
-    hash_max_listpack_value: u64 = 64, memory(0, I64_MAX), [Runtime, NoEffect], "hash-max-ziplist-value";
+    hash_max_listpack_value: u64 = 64, memory(0, I64_MAX), [Runtime], "hash-max-ziplist-value";
     /// Elements (or, negative, a size class) up to which a node of a list goes.
     list_max_listpack_size: i32 = -2, integer(i32::MIN as i128, I32_MAX), [Runtime, NoEffect], "list-max-ziplist-size";
     /// How many nodes at each end of a list are not compressed; 0 compresses none.
     list_compress_depth: u32 = 0, integer(0, I32_MAX), [Runtime, NoEffect];
     /// Elements up to which a set of integers is an intset.
-    set_max_intset_entries: u64 = 512, integer(0, I64_MAX as i128), [Runtime, NoEffect];
+    set_max_intset_entries: u64 = 512, integer(0, I64_MAX as i128), [Runtime];
     /// Elements up to which a set is a listpack.
-    set_max_listpack_entries: u64 = 128, integer(0, I64_MAX as i128), [Runtime, NoEffect];
+    set_max_listpack_entries: u64 = 128, integer(0, I64_MAX as i128), [Runtime];
     /// Bytes of an element up to which a set is a listpack.
-    set_max_listpack_value: u64 = 64, integer(0, I64_MAX as i128), [Runtime, NoEffect];
+    set_max_listpack_value: u64 = 64, integer(0, I64_MAX as i128), [Runtime];
     /// Elements up to which a sorted set is a listpack.
     zset_max_listpack_entries: u64 = 128, integer(0, I64_MAX as i128), [Runtime, NoEffect], "zset-max-ziplist-entries";
     /// Bytes of an element up to which a sorted set is a listpack.

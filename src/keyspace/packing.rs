@@ -1,0 +1,37 @@
+//! Up to which size Redis keeps collections in a compact form: what its directives say.
+
+/// The limits of every type that has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packing {
+    pub set: SetPacking,
+    pub hash: HashPacking,
+}
+
+/// The limits of sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetPacking {
+    /// Members of an intset (`set-max-intset-entries`).
+    pub intset_entries: u64,
+    /// Members of a listpack (`set-max-listpack-entries`).
+    pub entries: u64,
+    /// Bytes of each of them (`set-max-listpack-value`).
+    pub value: u64,
+}
+
+/// The limits of hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashPacking {
+    /// Fields of a listpack (`hash-max-listpack-entries`).
+    pub entries: u64,
+    /// Bytes of each field and value (`hash-max-listpack-value`).
+    pub value: u64,
+}
+
+impl Default for Packing {
+    fn default() -> Packing {
+        Packing {
+            set: SetPacking { intset_entries: 512, entries: 128, value: 64 },
+            hash: HashPacking { entries: 512, value: 64 },
+        }
+    }
+}
