@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod generic;
+pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod introspection;
@@ -155,6 +156,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     connection::COMMANDS,
     generic::COMMANDS,
     hyperloglog::COMMANDS,
+    hash::COMMANDS,
     introspection::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,

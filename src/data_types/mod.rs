@@ -3,6 +3,7 @@
 pub mod dense;
 pub mod digest;
 pub mod hyperloglog;
+pub mod hash;
 pub mod key;
 pub mod pages;
 pub mod set;

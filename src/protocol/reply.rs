@@ -22,6 +22,8 @@ pub enum Reply {
     Array(Vec<Reply>),
     /// RESP2: a flat array.
     Map(Vec<(Reply, Reply)>),
+    /// RESP3: an array of arrays of two. RESP2: a flat array.
+    Pairs(Vec<(Reply, Reply)>),
     /// RESP2: an array.
     Set(Vec<Reply>),
     /// RESP2: a bulk string.

@@ -23,7 +23,7 @@ pub fn write(out: &mut ReplyBuffer, reply: &Reply) {
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) if !items.is_empty() => {
             return items.iter().for_each(|item| write(out, item));
         }
-        Reply::Map(pairs) if !pairs.is_empty() => {
+        Reply::Map(pairs) | Reply::Pairs(pairs) if !pairs.is_empty() => {
             return pairs.iter().for_each(|(key, value)| pair(out, key, value));
         }
         scalar => put_scalar(out, scalar),
@@ -35,7 +35,7 @@ fn pair(out: &mut ReplyBuffer, key: &Reply, value: &Reply) {
     put_scalar(out, key);
     let is_long = match value {
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => !items.is_empty(),
-        Reply::Map(pairs) => !pairs.is_empty(),
+        Reply::Map(pairs) | Reply::Pairs(pairs) => !pairs.is_empty(),
         _ => false,
     };
     out.put(if is_long { b":\n" } else { b": " });
@@ -59,7 +59,9 @@ fn put_scalar(out: &mut ReplyBuffer, reply: &Reply) {
         Reply::Boolean(yes) => out.put(if *yes { b"true" } else { b"false" }),
         Reply::BigNumber(digits) => out.put_line(digits),
         // Only empty ones come here, and keys of maps, which no command makes an aggregate.
-        Reply::Array(_) | Reply::Set(_) | Reply::Push(_) | Reply::Map(_) => out.put(b"(empty)"),
+        Reply::Array(_) | Reply::Set(_) | Reply::Push(_) | Reply::Map(_) | Reply::Pairs(_) => {
+            out.put(b"(empty)");
+        }
         // They never come here either.
         Reply::Attributes(_) | Reply::Sequence(_) | Reply::Silence => {}
     }

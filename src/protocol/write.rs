@@ -253,6 +253,16 @@ impl ReplyBuffer {
                     self.resp(value, resp3);
                 }
             }
+            Reply::Pairs(pairs) => {
+                self.header(b'*', if resp3 { pairs.len() } else { pairs.len() * 2 });
+                for (first, second) in pairs {
+                    if resp3 {
+                        self.header(b'*', 2);
+                    }
+                    self.resp(first, resp3);
+                    self.resp(second, resp3);
+                }
+            }
             Reply::Double(double) => self.double(*double, resp3),
             Reply::Decimal(text) if resp3 => self.line(b',', text),
             Reply::Decimal(text) => self.small_bulk(text.as_bytes()),

@@ -54,6 +54,8 @@ fn format(reply: &Reply, prefix: &str, out: &mut String) {
         Reply::Set(items) => return format_items(items, ("set", '~'), prefix, out),
         Reply::Push(items) => return format_items(items, ("push", '>'), prefix, out),
         Reply::Map(pairs) => return format_map(pairs, prefix, out),
+        // Over the wire they are arrays.
+        Reply::Pairs(_) => return,
         // redis-cli shows attributes of no reply, and pushed messages apart from it.
         Reply::Attributes(_) => return,
         Reply::Sequence(replies) => return replies.iter().for_each(|reply| format(reply, prefix, out)),

@@ -1,0 +1,39 @@
+//! The hash family.
+
+mod counter;
+mod random;
+mod read;
+mod write;
+
+use super::Entry;
+use super::spec::{KeyFlags, KeySpec};
+pub use counter::{HIncrBy, HIncrByFloat};
+pub use random::HRandField;
+pub use read::{HExists, HGet, HGetAll, HKeys, HLen, HMGet, HScan, HStrLen, HVals};
+pub use write::{HDel, HMSet, HSet, HSetNx};
+
+pub static COMMANDS: &[Entry] = &[
+    Entry::write::<HDel>(),
+    Entry::read::<HExists>(),
+    Entry::read::<HGet>(),
+    Entry::read::<HGetAll>(),
+    Entry::write::<HIncrBy>(),
+    Entry::write::<HIncrByFloat>(),
+    Entry::read::<HKeys>(),
+    Entry::read::<HLen>(),
+    Entry::read::<HMGet>(),
+    Entry::write::<HMSet>(),
+    Entry::read::<HRandField>(),
+    Entry::read::<HScan>(),
+    Entry::write::<HSet>(),
+    Entry::write::<HSetNx>(),
+    Entry::read::<HStrLen>(),
+    Entry::read::<HVals>(),
+];
+
+const LOOK_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RO)];
+const READ_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RO.and(KeyFlags::ACCESS))];
+const UPDATE_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::UPDATE))];
+const INSERT_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::INSERT))];
+const DELETE_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::DELETE))];
+const COUNT_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE))];
