@@ -2,8 +2,8 @@
 
 pub mod dense;
 pub mod digest;
-pub mod hyperloglog;
 pub mod hash;
+pub mod hyperloglog;
 pub mod key;
 pub mod pages;
 pub mod set;
