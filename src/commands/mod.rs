@@ -13,6 +13,7 @@ pub mod help;
 pub mod hyperloglog;
 pub mod introspection;
 pub mod keys;
+pub mod list;
 mod observe;
 pub mod paging;
 pub mod server;
@@ -158,6 +159,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     hyperloglog::COMMANDS,
     hash::COMMANDS,
     introspection::COMMANDS,
+    list::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     string::COMMANDS,

@@ -124,6 +124,7 @@ pub enum Group {
     HyperLogLog,
     Hash,
     Set,
+    List,
     Connection,
     Server,
 }
@@ -138,6 +139,7 @@ impl Group {
             Group::HyperLogLog => "hyperloglog",
             Group::Hash => "hash",
             Group::Set => "set",
+            Group::List => "list",
             Group::Connection => "connection",
             Group::Server => "server",
         }
@@ -152,6 +154,7 @@ impl Group {
             Group::HyperLogLog => Categories::HYPERLOGLOG,
             Group::Hash => Categories::HASH,
             Group::Set => Categories::SET,
+            Group::List => Categories::LIST,
             Group::Connection => Categories::CONNECTION,
             Group::Server => Categories::NONE,
         }

@@ -1,7 +1,7 @@
 //! What can be done to a key whatever its type: deadlines, other names, copies.
 
 use super::dense::Form;
-use super::string;
+use super::{list, string};
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
@@ -179,8 +179,8 @@ fn write_members(tx: &mut WriteTx, members: Members) {
 pub fn encoding(meta: &Meta) -> &'static str {
     match meta.kind {
         Kind::String => string::encoding(meta),
-        Kind::List => "quicklist",
         Kind::Hash | Kind::Set => Form::of(meta).map_or("hashtable", Form::name),
+        Kind::List => list::encoding(meta),
         Kind::SortedSet => "skiplist",
         Kind::Stream => "stream",
         Kind::Json => "json",
@@ -216,6 +216,10 @@ pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
     let Some(meta) = tx.meta(key)? else { return Ok(None) };
     let value = match meta.kind {
         Kind::String => rdb::Value::String(string::contiguous(tx, &meta)?),
+        Kind::List => {
+            let list = list::List::get(tx, key)?;
+            rdb::Value::List(list.map_or(Ok(Vec::new()), |list| list.range(0..list.length()))?)
+        }
         kind => return Err(Error::err(format_args!("DUMP does not know the type {} yet", kind.name()))),
     };
     Ok(Some(rdb::write(&value, &Limits::default()).into()))
@@ -233,11 +237,17 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         PayloadError::Format | PayloadError::Type(_) => Error::text("ERR Bad data format"),
     })?;
     // As long as the other types are not there.
-    let rdb::Value::String(value) = value else { return Err(Error::text("ERR Bad data format")) };
+    if !matches!(value, rdb::Value::String(_) | rdb::Value::List(_)) {
+        return Err(Error::text("ERR Bad data format"));
+    }
     if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= tx.now_ms()) {
         tx.delete(slot, Event::DEL);
         return Ok(());
     }
-    string::put(tx, slot, &value, deadline_ms, Event::RESTORE);
+    match value {
+        rdb::Value::String(value) => string::put(tx, slot, &value, deadline_ms, Event::RESTORE),
+        rdb::Value::List(elements) => list::put(tx, slot, &elements, deadline_ms, Event::RESTORE)?,
+        _ => {}
+    }
     Ok(())
 }

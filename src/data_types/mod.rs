@@ -5,6 +5,7 @@ pub mod digest;
 pub mod hash;
 pub mod hyperloglog;
 pub mod key;
+pub mod list;
 pub mod pages;
 pub mod set;
 pub mod string;

@@ -66,6 +66,14 @@ impl Event {
     pub const HEXPIRE: Event = Event::new(EventClass::Hash, "hexpire");
     pub const HEXPIRED: Event = Event::new(EventClass::Hash, "hexpired");
     pub const HPERSIST: Event = Event::new(EventClass::Hash, "hpersist");
+    pub const LPUSH: Event = Event::new(EventClass::List, "lpush");
+    pub const RPUSH: Event = Event::new(EventClass::List, "rpush");
+    pub const LPOP: Event = Event::new(EventClass::List, "lpop");
+    pub const RPOP: Event = Event::new(EventClass::List, "rpop");
+    pub const LINSERT: Event = Event::new(EventClass::List, "linsert");
+    pub const LSET: Event = Event::new(EventClass::List, "lset");
+    pub const LREM: Event = Event::new(EventClass::List, "lrem");
+    pub const LTRIM: Event = Event::new(EventClass::List, "ltrim");
 }
 
 /// One thing that happened to one key. A key may appear more than once in a commit.

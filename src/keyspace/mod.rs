@@ -23,7 +23,7 @@ use locks::Locks;
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use tx::{ReadTx, WriteTx};
 
 /// The number of a logical database.
@@ -97,6 +97,7 @@ pub struct Keyspace {
     max_string_bytes: AtomicU64,
     hll_sparse_max_bytes: AtomicU64,
     checks_payloads: AtomicBool,
+    list_max_listpack_size: AtomicI32,
     cursors: cursors::Cursors,
     packing: RwLock<packing::Packing>,
 }
@@ -130,6 +131,7 @@ impl Keyspace {
             max_string_bytes: AtomicU64::new(512 << 20),
             hll_sparse_max_bytes: AtomicU64::new(3000),
             checks_payloads: AtomicBool::new(true),
+            list_max_listpack_size: AtomicI32::new(-2),
             cursors: cursors::Cursors::new(opened),
             packing: RwLock::default(),
         };
@@ -165,6 +167,17 @@ impl Keyspace {
     /// Sets [`Keyspace::hll_sparse_max_bytes`] for what is written from here on.
     pub fn set_hll_sparse_max_bytes(&self, bytes: u64) {
         self.hll_sparse_max_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Up to which size a list counts as a listpack (`list-max-listpack-size`): elements, or a class of
+    /// bytes if negative.
+    pub fn list_max_listpack_size(&self) -> i32 {
+        self.list_max_listpack_size.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`Keyspace::list_max_listpack_size`] for what is written from here on.
+    pub fn set_list_max_listpack_size(&self, size: i32) {
+        self.list_max_listpack_size.store(size, Ordering::Relaxed);
     }
 
     /// Adds an observer of every commit from here on.

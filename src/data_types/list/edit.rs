@@ -1,0 +1,231 @@
+//! Changing a list.
+
+use super::element::{Entry, INLINE_BYTES, apart_key, listpack_bytes};
+use super::{End, Head, Search, element_of, find, open};
+use crate::data_types::pages::{ReadPages, WritePages, version_of};
+use crate::data_types::tree::{Limits, Tree};
+use crate::encoding::keys::Namespace;
+use crate::encoding::meta::{Meta, Outside};
+use crate::encoding::numbers::Kind;
+use crate::error::Result;
+use crate::keyspace::event::Event;
+use crate::keyspace::tx::{Slot, WriteTx};
+use crate::storage::Space;
+use bytes::Bytes;
+use std::ops::Range;
+
+/// Bytes of a listpack that has nothing in it.
+const LISTPACK_FRAME: u64 = 7;
+
+/// Where the number of elements is what is limited, a node of Redis has no more bytes.
+const SAFE_BYTES: u64 = 8192;
+
+/// A list that is being changed. Nothing is written before [`Edit::finish`] but what is kept apart.
+pub struct Edit {
+    slot: Slot,
+    version: u64,
+    head: Head,
+    tree: Tree,
+    expire_at_ms: Option<u64>,
+    /// What was there before: Redis becomes a listpack again only when a list shrinks.
+    old_len: u64,
+}
+
+impl Edit {
+    /// The list of a key, empty if the key is not there. One read.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::WrongType`].
+    pub fn open(tx: &mut WriteTx, key: &Bytes) -> Result<Edit> {
+        let slot = tx.slot(key)?;
+        let meta = slot.meta_of(Kind::List)?;
+        let (head, tree) = open(meta)?;
+        let version = match version_of(meta) {
+            0 => tx.new_version(),
+            version => version,
+        };
+        let expire_at_ms = meta.and_then(|meta| meta.expire_at_ms);
+        Ok(Edit { old_len: tree.len(), expire_at_ms, slot, version, head, tree })
+    }
+
+    /// How many elements there are now.
+    pub fn len(&self) -> u64 {
+        self.tree.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty()
+    }
+
+    fn namespace(&self) -> Namespace {
+        self.slot.namespace()
+    }
+
+    /// The entry for an element, which is written if it is to lie apart.
+    fn entry(&mut self, tx: &mut WriteTx, element: &Bytes) -> Vec<u8> {
+        self.head.bytes = self.head.bytes.saturating_add(listpack_bytes(element));
+        if element.len() <= INLINE_BYTES {
+            return Entry::Inline(element.clone()).encode();
+        }
+        let number = tx.new_version();
+        tx.write(Space::Blob, &apart_key(self.namespace(), self.version, number), Some(element.clone()));
+        self.head.apart += 1;
+        Entry::Apart { number, len: element.len() as u64 }.encode()
+    }
+
+    /// An entry has left the tree.
+    fn left(&mut self, tx: &mut WriteTx, entry: Bytes) -> Result<()> {
+        let entry = Entry::decode(entry)?;
+        self.head.bytes = self.head.bytes.saturating_sub(entry.listpack_bytes());
+        if let Entry::Apart { number, .. } = entry {
+            tx.write(Space::Blob, &apart_key(self.namespace(), self.version, number), None);
+            self.head.apart = self.head.apart.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// Puts elements in at an end, one after the other. O(1) each.
+    pub fn push(&mut self, tx: &mut WriteTx, end: End, elements: &[Bytes]) -> Result<()> {
+        let entries: Vec<Vec<u8>> = elements.iter().map(|element| self.entry(tx, element)).collect();
+        let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
+        match end {
+            End::Left => self.tree.extend_front(&pages, entries),
+            End::Right => self.tree.extend_back(&pages, entries),
+        }
+    }
+
+    /// Takes elements out at an end, the outermost first; no more than there are. O(1) each.
+    pub fn pop(&mut self, tx: &mut WriteTx, end: End, count: u64) -> Result<Vec<Bytes>> {
+        let len = self.len();
+        let count = count.min(len);
+        let ranks = match end {
+            End::Left => 0..count,
+            End::Right => len - count..len,
+        };
+        let mut popped = self.take(tx, ranks)?;
+        if end == End::Right {
+            popped.reverse();
+        }
+        Ok(popped)
+    }
+
+    fn take(&mut self, tx: &mut WriteTx, ranks: Range<u64>) -> Result<Vec<Bytes>> {
+        let entries = self.drain(tx, ranks)?;
+        let mut elements = Vec::with_capacity(entries.len());
+        for entry in entries {
+            elements.push(element_of(tx, self.namespace(), self.version, entry.clone())?);
+            self.left(tx, entry)?;
+        }
+        Ok(elements)
+    }
+
+    fn drain(&mut self, tx: &WriteTx, ranks: Range<u64>) -> Result<Vec<Bytes>> {
+        let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
+        let mut entries = Vec::new();
+        self.tree.drain_range(&pages, ranks, |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
+    /// Takes out the elements of a range of places. O(log n + elements).
+    pub fn remove(&mut self, tx: &mut WriteTx, ranks: Range<u64>) -> Result<()> {
+        for entry in self.drain(tx, ranks)? {
+            self.left(tx, entry)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps only the elements of a range of places. O(log n + what goes), O(1) if all goes.
+    pub fn trim(&mut self, tx: &mut WriteTx, keep: Range<u64>) -> Result<()> {
+        if keep.is_empty() {
+            // The key goes, and what lies outside the header goes with it.
+            (self.tree, self.head) = (Tree::new(Limits::POSITIONAL), Head::default());
+            return Ok(());
+        }
+        self.remove(tx, keep.end..self.len())?;
+        self.remove(tx, 0..keep.start)
+    }
+
+    /// Puts another element at a place that is there. O(log n).
+    pub fn set(&mut self, tx: &mut WriteTx, rank: u64, element: &Bytes) -> Result<()> {
+        let entry = self.entry(tx, element);
+        let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
+        let replaced = self.tree.replace_at(&pages, rank, &entry)?;
+        replaced.map_or(Ok(()), |entry| self.left(tx, entry))
+    }
+
+    /// Puts an element before the one at `rank`, or behind all. O(log n).
+    pub fn insert(&mut self, tx: &mut WriteTx, rank: u64, element: &Bytes) -> Result<()> {
+        let entry = self.entry(tx, element);
+        let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
+        self.tree.insert_at(&pages, rank, &entry)
+    }
+
+    /// The first places where `wanted` stands, seen from an end: `most` at most. O(n).
+    pub fn find(&self, tx: &WriteTx, wanted: &[u8], from: End, most: u64) -> Result<Vec<u64>> {
+        let search = Search { from, skip: 0, most, look_at: u64::MAX };
+        find(tx, &self.tree, (self.namespace(), self.version), wanted, search)
+    }
+
+    /// Reports one more event about the list, before that of [`Edit::finish`].
+    pub fn notify(&self, tx: &mut WriteTx, event: Event) {
+        tx.notify(&self.slot, event);
+    }
+
+    /// Writes what has become of the list, which has changed by `event`; without elements the key
+    /// goes.
+    pub fn finish(mut self, tx: &mut WriteTx, event: Event) {
+        if self.is_empty() {
+            if self.slot.meta().is_some() {
+                tx.notify(&self.slot, event);
+                tx.delete(&mut self.slot, Event::DEL);
+            }
+            return;
+        }
+        self.head.quicklist = self.is_quicklist(tx.keyspace().list_max_listpack_size());
+        let len = self.len();
+        let root = self.tree.finish(&mut WritePages::new(tx, self.slot.namespace(), self.version, &[]));
+        let is_outside = root.has_pages() || self.head.apart > 0;
+        let outside = is_outside.then_some(Outside { version: self.version, len });
+        let inline = self.head.encode(&root.encode());
+        tx.put(
+            &mut self.slot,
+            Meta { outside, expire_at_ms: self.expire_at_ms, ..Meta::inline(Kind::List, inline) },
+            event,
+        );
+    }
+
+    /// Redis turns a listpack that has become too large into a quicklist, and a quicklist back that
+    /// has shrunk to half of that.
+    fn is_quicklist(&self, limit: i32) -> bool {
+        let (len, bytes) = (self.len(), self.head.bytes.saturating_add(LISTPACK_FRAME));
+        let shrank = len < self.old_len;
+        if self.head.quicklist && !shrank {
+            return true;
+        }
+        let share = if self.head.quicklist { 2 } else { 1 };
+        match u64::try_from(limit) {
+            Ok(most) => len > most.max(1) / share || bytes > SAFE_BYTES / share,
+            Err(_) => {
+                let class = limit.unsigned_abs().min(5) - 1;
+                bytes > (4096 << class) / share
+            }
+        }
+    }
+}
+
+/// Writes a whole list, not empty, in the place of whatever the key has. O(elements).
+pub fn put(
+    tx: &mut WriteTx,
+    slot: &Slot,
+    elements: &[Bytes],
+    expire_at_ms: Option<u64>,
+    event: Event,
+) -> Result<()> {
+    let tree = Tree::new(Limits::POSITIONAL);
+    let (slot, version, head) = (slot.clone(), tx.new_version(), Head::default());
+    let mut list = Edit { slot, version, head, tree, expire_at_ms, old_len: 0 };
+    list.push(tx, End::Right, elements)?;
+    list.finish(tx, event);
+    Ok(())
+}
