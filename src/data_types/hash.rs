@@ -10,11 +10,14 @@
 //! | rest | value |
 
 use super::dense::{Dense, Entry, Form};
+use super::key::Condition;
+use crate::encoding::meta::Meta;
 use crate::encoding::numbers::Kind;
 use crate::encoding::{DecodeError, DecodeResult, varint};
 use crate::error::Result;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
+use crate::storage::Space;
 use bytes::Bytes;
 
 /// Flag of a field that has a deadline.
@@ -29,6 +32,15 @@ pub struct Field {
 }
 
 impl Field {
+    /// A value without a deadline.
+    pub fn of(value: &Bytes) -> Field {
+        Field { value: value.clone(), expire_at_ms: None }
+    }
+
+    fn lives(&self, now_ms: u64) -> bool {
+        self.expire_at_ms.is_none_or(|deadline_ms| deadline_ms > now_ms)
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(1 + varint::MAX_BYTES + self.value.len());
         out.push(if self.expire_at_ms.is_some() { EXPIRES } else { 0 });
@@ -59,6 +71,9 @@ pub struct Hash {
     dense: Dense,
 }
 
+/// How often a field is drawn that is dead, before all that live are looked for.
+const DRAWS: usize = 32;
+
 /// The hash of a key; none if it is not there.
 ///
 /// # Errors
@@ -68,38 +83,67 @@ pub fn open(tx: &ReadTx, key: &[u8]) -> Result<Option<Hash>> {
     meta.map(|meta| Ok(Hash { dense: Dense::open(&meta, tx.namespace())? })).transpose()
 }
 
-/// The hash of a key that is to be written; none if it is not there.
+/// The hash of a key that is to be written, without the fields that are dead: they are deleted on
+/// the way, the key, too, if no other is left. O(dead fields).
 ///
 /// # Errors
 /// [`crate::error::Error::WrongType`].
-pub fn open_slot(slot: &Slot) -> Result<Option<Hash>> {
-    let meta = slot.meta_of(Kind::Hash)?;
-    meta.map(|meta| Ok(Hash { dense: Dense::open(meta, slot.namespace())? })).transpose()
+pub fn open_slot(tx: &mut WriteTx, slot: &mut Slot) -> Result<Option<Hash>> {
+    let Some(meta) = slot.meta_of(Kind::Hash)? else { return Ok(None) };
+    let mut hash = Hash { dense: Dense::open(meta, slot.namespace())? };
+    let dead = hash.dead(tx)?;
+    if dead.is_empty() {
+        return Ok(Some(hash));
+    }
+    for field in dead {
+        hash.take(tx, &field)?;
+    }
+    hash.save(tx, slot, Event::HEXPIRED)?;
+    let left = slot.meta().map(|meta| Dense::open(meta, slot.namespace())).transpose()?;
+    Ok(left.map(|dense| Hash { dense }))
 }
 
 /// As [`open_slot`]; an empty hash if there is none.
 ///
 /// # Errors
 /// [`crate::error::Error::WrongType`].
-pub fn open_or_create(slot: &Slot) -> Result<Hash> {
+pub fn open_or_create(tx: &mut WriteTx, slot: &mut Slot) -> Result<Hash> {
+    let found = open_slot(tx, slot)?;
     let empty = || Hash { dense: Dense::new(Kind::Hash, slot.namespace(), Form::ListPack) };
-    Ok(open_slot(slot)?.unwrap_or_else(empty))
+    Ok(found.unwrap_or_else(empty))
 }
 
 impl Hash {
-    /// How many fields there are. O(1).
-    pub fn len(&self) -> u64 {
-        self.dense.len()
-    }
-
-    /// Whether there is no field.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many fields there are. O(1), and O(dead fields) where there are some.
+    pub fn len(&self, tx: &ReadTx) -> Result<u64> {
+        Ok(self.dense.len().saturating_sub(self.dead(tx)?.len() as u64))
     }
 
     /// The members below, for a walk with a cursor.
     pub fn members(&self) -> &Dense {
         &self.dense
+    }
+
+    fn may_have_dead(&self, tx: &ReadTx) -> bool {
+        self.dense.first_deadline_ms != 0 && self.dense.first_deadline_ms <= tx.now_ms()
+    }
+
+    /// The fields that are dead and not yet deleted.
+    fn dead(&self, tx: &ReadTx) -> Result<Vec<Bytes>> {
+        if !self.may_have_dead(tx) {
+            return Ok(Vec::new());
+        }
+        if !self.dense.is_packed() {
+            let dying = self.dense.dying(tx, tx.now_ms().saturating_add(1), usize::MAX)?;
+            return Ok(dying.into_iter().map(|(_, field)| field).collect());
+        }
+        let mut dead = Vec::new();
+        for entry in self.dense.all(tx)? {
+            if !Field::decode(entry.payload)?.lives(tx.now_ms()) {
+                dead.push(entry.member);
+            }
+        }
+        Ok(dead)
     }
 
     /// The value of a field. At most one read.
@@ -109,56 +153,137 @@ impl Hash {
 
     /// A field with its deadline. At most one read.
     pub fn field(&self, tx: &ReadTx, field: &[u8]) -> Result<Option<Field>> {
-        Ok(self.dense.get(tx, field)?.map(Field::decode).transpose()?)
+        let found = self.dense.get(tx, field)?.map(Field::decode).transpose()?;
+        Ok(found.filter(|field| field.lives(tx.now_ms())))
     }
 
     /// All fields and their values.
     pub fn all(&self, tx: &ReadTx) -> Result<Vec<(Bytes, Bytes)>> {
-        self.dense.all(tx)?.into_iter().map(pair).collect()
+        let pairs = self.dense.all(tx)?.into_iter();
+        pairs.filter_map(|entry| live_pair(entry, tx.now_ms()).transpose()).collect()
     }
 
     /// A field chosen by chance, and its value.
     pub fn random(&self, tx: &ReadTx) -> Result<Option<(Bytes, Bytes)>> {
-        self.dense.random(tx)?.map(pair).transpose()
+        for _ in 0..DRAWS {
+            let Some(entry) = self.dense.random(tx)? else { return Ok(None) };
+            if let Some(pair) = live_pair(entry, tx.now_ms())? {
+                return Ok(Some(pair));
+            }
+        }
+        let mut all = self.all(tx)?;
+        Ok(if all.is_empty() { None } else { Some(all.swap_remove(fastrand::usize(..all.len()))) })
     }
 
     /// `count` different fields chosen by chance, or all.
     pub fn sample(&self, tx: &ReadTx, count: u64) -> Result<Vec<(Bytes, Bytes)>> {
-        self.dense.sample(tx, count)?.into_iter().map(pair).collect()
+        if !self.may_have_dead(tx) {
+            let sample = self.dense.sample(tx, count)?.into_iter();
+            return sample.filter_map(|entry| live_pair(entry, tx.now_ms()).transpose()).collect();
+        }
+        let mut all = self.all(tx)?;
+        fastrand::shuffle(&mut all);
+        all.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(all)
     }
 
-    /// Gives a field a value, and no deadline. Returns whether it is new. One read and up to two writes
-    /// outside the header.
-    pub fn set(&mut self, tx: &mut WriteTx, field: &Bytes, value: &Bytes) -> Result<bool> {
+    /// Gives a field a value, and a deadline or none. Returns whether it is new. Up to two reads and four
+    /// writes outside the header.
+    pub fn set(&mut self, tx: &mut WriteTx, field: &Bytes, new: &Field) -> Result<bool> {
+        self.adapt_form(tx, field, new)?;
+        self.forget_deadline(tx, field)?;
+        let was_packed = self.dense.is_packed();
+        let is_new = self.dense.insert(tx, field, &new.encode())?;
+        if let Some(deadline_ms) = new.expire_at_ms {
+            let first_ms = self.dense.first_deadline_ms;
+            self.dense.first_deadline_ms =
+                if first_ms == 0 { deadline_ms } else { first_ms.min(deadline_ms) };
+            self.note_deadline(tx, deadline_ms, field);
+        }
+        if was_packed && !self.dense.is_packed() && self.dense.first_deadline_ms != 0 {
+            for entry in self.dense.all(tx)? {
+                if let Some(deadline_ms) = Field::decode(entry.payload)?.expire_at_ms {
+                    self.note_deadline(tx, deadline_ms, &entry.member);
+                }
+            }
+        }
+        Ok(is_new)
+    }
+
+    fn adapt_form(&mut self, tx: &ReadTx, field: &[u8], new: &Field) -> Result<()> {
         let packing = tx.keyspace().packing().hash;
-        if field.len().max(value.len()) as u64 > packing.value {
-            self.dense.form = Form::HashTable;
+        if self.dense.form == Form::HashTable {
+            return Ok(());
         }
-        let payload = Field { value: value.clone(), expire_at_ms: None }.encode();
-        let grows = self.dense.form != Form::HashTable && self.dense.len() >= packing.entries;
-        if grows && !self.dense.contains(tx, field)? {
+        let too_long = field.len().max(new.value.len()) as u64 > packing.value;
+        let full = self.dense.len() >= packing.entries;
+        if too_long || (full && !self.dense.contains(tx, field)?) {
             self.dense.form = Form::HashTable;
+        } else if new.expire_at_ms.is_some() {
+            self.dense.form = Form::ListPackEx;
         }
-        self.dense.insert(tx, field, &payload)
+        Ok(())
+    }
+
+    fn note_deadline(&self, tx: &mut WriteTx, deadline_ms: u64, field: &[u8]) {
+        if let Some(key) = self.dense.deadline_key(deadline_ms, field) {
+            tx.write(Space::Index, &key, Some(Bytes::new()));
+        }
+    }
+
+    /// Deletes the record of a field's deadline.
+    fn forget_deadline(&self, tx: &mut WriteTx, field: &[u8]) -> Result<()> {
+        if self.dense.first_deadline_ms == 0 || self.dense.is_packed() {
+            return Ok(());
+        }
+        let old = self.dense.get(tx, field)?.map(Field::decode).transpose()?;
+        let deadline_ms = old.and_then(|old| old.expire_at_ms);
+        if let Some(key) = deadline_ms.and_then(|deadline_ms| self.dense.deadline_key(deadline_ms, field)) {
+            tx.write(Space::Index, &key, None);
+        }
+        Ok(())
+    }
+
+    /// Takes a field out.
+    fn take(&mut self, tx: &mut WriteTx, field: &[u8]) -> Result<Option<Field>> {
+        self.forget_deadline(tx, field)?;
+        Ok(self.dense.remove(tx, field)?.map(Field::decode).transpose()?)
     }
 
     /// Takes a field out. Returns its value.
     pub fn remove(&mut self, tx: &mut WriteTx, field: &[u8]) -> Result<Option<Bytes>> {
-        Ok(self.dense.remove(tx, field)?.map(Field::decode).transpose()?.map(|field| field.value))
+        Ok(self.take(tx, field)?.map(|field| field.value))
     }
 
     /// Writes the header, or deletes the key if no field is left.
-    pub fn save(self, tx: &mut WriteTx, slot: &mut Slot, event: Event) {
+    pub fn save(mut self, tx: &mut WriteTx, slot: &mut Slot, event: Event) -> Result<()> {
+        if self.dense.first_deadline_ms != 0 {
+            self.dense.first_deadline_ms = self.first_deadline(tx)?.unwrap_or(0);
+        }
         self.dense.save(tx, slot, event);
+        Ok(())
+    }
+
+    fn first_deadline(&self, tx: &ReadTx) -> Result<Option<u64>> {
+        if !self.dense.is_packed() {
+            return Ok(self.dense.dying(tx, u64::MAX, 1)?.first().map(|(deadline_ms, _)| *deadline_ms));
+        }
+        let mut first = None;
+        for entry in self.dense.all(tx)? {
+            let deadline_ms = Field::decode(entry.payload)?.expire_at_ms;
+            first = first.into_iter().chain(deadline_ms).min();
+        }
+        Ok(first)
     }
 }
 
-/// The field and its value.
+/// The field and its value, if it lives.
 ///
 /// # Errors
 /// When it does not decode.
-pub fn pair(entry: Entry) -> Result<(Bytes, Bytes)> {
-    Ok((entry.member, Field::decode(entry.payload)?.value))
+pub fn live_pair(entry: Entry, now_ms: u64) -> Result<Option<(Bytes, Bytes)>> {
+    let field = Field::decode(entry.payload)?;
+    Ok(field.lives(now_ms).then_some((entry.member, field.value)))
 }
 
 /// Sets fields; how many of them are new.
@@ -166,15 +291,15 @@ pub fn pair(entry: Entry) -> Result<(Bytes, Bytes)> {
 /// # Errors
 /// [`crate::error::Error::WrongType`].
 pub fn set(tx: &mut WriteTx, slot: &mut Slot, pairs: &[(Bytes, Bytes)]) -> Result<u64> {
-    let mut hash = open_or_create(slot)?;
+    let mut hash = open_or_create(tx, slot)?;
     let mut new = 0;
     if pairs.len() as u64 > tx.keyspace().packing().hash.entries {
         hash.dense.form = Form::HashTable;
     }
     for (field, value) in pairs {
-        new += u64::from(hash.set(tx, field, value)?);
+        new += u64::from(hash.set(tx, field, &Field::of(value))?);
     }
-    hash.save(tx, slot, Event::HSET);
+    hash.save(tx, slot, Event::HSET)?;
     Ok(new)
 }
 
@@ -183,21 +308,140 @@ pub fn set(tx: &mut WriteTx, slot: &mut Slot, pairs: &[(Bytes, Bytes)]) -> Resul
 /// # Errors
 /// [`crate::error::Error::WrongType`].
 pub fn remove(tx: &mut WriteTx, slot: &mut Slot, fields: &[Bytes]) -> Result<u64> {
-    let Some(mut hash) = open_slot(slot)? else { return Ok(0) };
-    let mut removed = 0;
-    for field in fields {
-        removed += u64::from(hash.remove(tx, field)?.is_some());
+    let values = get_and_remove(tx, slot, fields)?;
+    Ok(values.iter().flatten().count() as u64)
+}
+
+/// Takes fields out; their values.
+///
+/// # Errors
+/// [`crate::error::Error::WrongType`].
+pub fn get_and_remove(tx: &mut WriteTx, slot: &mut Slot, fields: &[Bytes]) -> Result<Vec<Option<Bytes>>> {
+    let Some(mut hash) = open_slot(tx, slot)? else { return Ok(vec![None; fields.len()]) };
+    let values = fields.iter().map(|field| hash.remove(tx, field)).collect::<Result<Vec<_>>>()?;
+    if values.iter().any(Option::is_some) {
+        hash.save(tx, slot, Event::HDEL)?;
     }
-    if removed > 0 {
-        hash.save(tx, slot, Event::HDEL);
+    Ok(values)
+}
+
+/// A field, its value, and when it dies, ms since the Unix epoch.
+pub type WithDeadline = (Bytes, Bytes, Option<u64>);
+
+/// All fields of the hash behind a header of the transaction's database, as `DUMP` writes them.
+///
+/// # Errors
+/// Those of the reads.
+pub fn all(tx: &ReadTx, meta: &Meta) -> Result<Vec<WithDeadline>> {
+    let mut all = Vec::new();
+    for entry in Dense::open(meta, tx.namespace())?.all(tx)? {
+        let field = Field::decode(entry.payload)?;
+        if field.lives(tx.now_ms()) {
+            all.push((entry.member, field.value, field.expire_at_ms));
+        }
     }
-    Ok(removed)
+    Ok(all)
+}
+
+/// Makes a hash of fields the value of a key, whatever that held (`RESTORE`). Fields that are dead are
+/// left out; if no other is left, so is the key.
+///
+/// # Errors
+/// Those of the reads.
+pub fn restore(
+    tx: &mut WriteTx,
+    slot: &mut Slot,
+    fields: Vec<WithDeadline>,
+    key_expire_at_ms: Option<u64>,
+) -> Result<()> {
+    let mut hash = Hash { dense: Dense::new(Kind::Hash, slot.namespace(), Form::ListPack) };
+    for (name, value, expire_at_ms) in fields {
+        let field = Field { value, expire_at_ms };
+        if field.lives(tx.now_ms()) {
+            hash.set(tx, &name, &field)?;
+        }
+    }
+    if hash.dense.is_empty() {
+        tx.delete(slot, Event::DEL);
+    } else {
+        hash.dense.save_over(tx, slot, key_expire_at_ms, Event::RESTORE);
+    }
+    Ok(())
+}
+
+/// What became of a field whose deadline was to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    NoField,
+    /// The condition did not hold.
+    Refused,
+    Done,
+    /// The new deadline has passed.
+    Deleted,
+    /// There was no deadline to remove.
+    NoDeadline,
+}
+
+/// Sets when fields die, ms since the Unix epoch, or (none) that they live for ever.
+///
+/// # Errors
+/// [`crate::error::Error::WrongType`].
+pub fn set_deadlines(
+    tx: &mut WriteTx,
+    slot: &mut Slot,
+    fields: &[Bytes],
+    deadline_ms: Option<u64>,
+    condition: Condition,
+) -> Result<Vec<Outcome>> {
+    let Some(mut hash) = open_slot(tx, slot)? else { return Ok(vec![Outcome::NoField; fields.len()]) };
+    let outcomes = fields.iter().map(|field| hash.set_deadline(tx, field, deadline_ms, condition));
+    let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+    let event = match (outcomes.contains(&Outcome::Deleted), outcomes.contains(&Outcome::Done)) {
+        (true, _) => Event::HDEL,
+        (false, true) if deadline_ms.is_none() => Event::HPERSIST,
+        (false, true) => Event::HEXPIRE,
+        (false, false) => return Ok(outcomes),
+    };
+    hash.save(tx, slot, event)?;
+    Ok(outcomes)
+}
+
+impl Hash {
+    fn set_deadline(
+        &mut self,
+        tx: &mut WriteTx,
+        name: &Bytes,
+        deadline_ms: Option<u64>,
+        condition: Condition,
+    ) -> Result<Outcome> {
+        let Some(field) = self.field(tx, name)? else { return Ok(Outcome::NoField) };
+        match deadline_ms {
+            None if field.expire_at_ms.is_none() => return Ok(Outcome::NoDeadline),
+            Some(new) if !condition.allows(field.expire_at_ms, i64::try_from(new).unwrap_or(i64::MAX)) => {
+                return Ok(Outcome::Refused);
+            }
+            Some(new) if new <= tx.now_ms() => {
+                self.take(tx, name)?;
+                return Ok(Outcome::Deleted);
+            }
+            _ => {}
+        }
+        self.set(tx, name, &Field { expire_at_ms: deadline_ms, ..field })?;
+        Ok(Outcome::Done)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use crate::keyspace::packing::{HashPacking, Packing};
+    use crate::keyspace::{Keys, Keyspace, Origin};
+    use crate::storage::ReadTier;
+    use crate::storage::memory::MemoryEngine;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     #[test]
     fn golden() {
@@ -207,7 +451,124 @@ mod tests {
         assert_eq!(dying.encode(), b"\x01\xac\x02v");
     }
 
+    const ORIGIN: Origin = Origin { db: 0, client: 1, tier: ReadTier::Disk };
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Set(u8, Option<u64>),
+        Remove(u8),
+        Expire(u8, Option<u64>),
+        Tick(u64),
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        let ttl = || prop::option::of(1u64..50);
+        prop_oneof![
+            4 => (0u8..12, ttl()).prop_map(|(field, ttl)| Step::Set(field, ttl)),
+            2 => (0u8..12).prop_map(Step::Remove),
+            3 => (0u8..12, ttl()).prop_map(|(field, ttl)| Step::Expire(field, ttl)),
+            2 => (1u64..30).prop_map(Step::Tick),
+        ]
+    }
+
+    /// What each field should hold: its deadline, if it has one.
+    type Model = BTreeMap<Bytes, Option<u64>>;
+
+    fn name(field: u8) -> Bytes {
+        Bytes::from(format!("field {field}"))
+    }
+
+    fn take_step(keyspace: &Keyspace, clock: &ManualClock, model: &mut Model, step: &Step) {
+        let key = Bytes::from_static(b"k");
+        let now_ms = clock.now_ms();
+        let write = |f: &dyn Fn(&mut WriteTx, &mut Slot) -> Result<bool>| {
+            let run = |tx: &mut WriteTx<'_>| {
+                let mut slot = tx.slot(&key)?;
+                f(tx, &mut slot)
+            };
+            keyspace.write(ORIGIN, &Keys::one(&key), run).unwrap().value
+        };
+        match step {
+            Step::Set(field, ttl) => {
+                let expire_at_ms = ttl.map(|ttl| now_ms + ttl);
+                let new = write(&|tx, slot| {
+                    let mut hash = open_or_create(tx, slot)?;
+                    let new = hash.set(tx, &name(*field), &Field { value: name(*field), expire_at_ms })?;
+                    hash.save(tx, slot, Event::HSET)?;
+                    Ok(new)
+                });
+                assert_eq!(new, model.insert(name(*field), expire_at_ms).is_none());
+            }
+            Step::Remove(field) => {
+                let removed = write(&|tx, slot| Ok(remove(tx, slot, &[name(*field)])? == 1));
+                assert_eq!(removed, model.remove(&name(*field)).is_some());
+            }
+            Step::Expire(field, ttl) => {
+                let expire_at_ms = ttl.map(|ttl| now_ms + ttl);
+                write(&|tx, slot| {
+                    let fields = [name(*field)];
+                    let outcome = set_deadlines(tx, slot, &fields, expire_at_ms, Condition::default())?;
+                    Ok(outcome == [Outcome::Done])
+                });
+                model.entry(name(*field)).and_modify(|deadline| *deadline = expire_at_ms);
+            }
+            Step::Tick(ms) => {
+                clock.advance_ms(*ms);
+                model.retain(|_, deadline| deadline.is_none_or(|deadline| deadline > now_ms + ms));
+            }
+        }
+    }
+
+    fn check(keyspace: &Keyspace, model: &Model) {
+        let key = Bytes::from_static(b"k");
+        let run = |tx: &ReadTx<'_>| {
+            let Some(hash) = open(tx, &key)? else {
+                assert!(model.is_empty());
+                return Ok(());
+            };
+            assert_eq!(hash.len(tx)?, model.len() as u64);
+            for field in 0..12 {
+                let found = hash.field(tx, &name(field))?.map(|field| field.expire_at_ms);
+                assert_eq!(found, model.get(&name(field)).copied());
+            }
+            let names = |pairs: Vec<(Bytes, Bytes)>| pairs.into_iter().map(|pair| pair.0).collect::<Vec<_>>();
+            let mut all = names(hash.all(tx)?);
+            all.sort();
+            assert_eq!(all, model.keys().cloned().collect::<Vec<_>>());
+            assert_eq!(hash.sample(tx, 3)?.len(), model.len().min(3));
+            assert!(names(hash.sample(tx, 3)?).iter().all(|name| model.contains_key(name)));
+            assert_eq!(hash.random(tx)?.is_some(), !model.is_empty());
+            let mut first = model.values().flatten().copied().collect::<Vec<_>>();
+            first.sort();
+            if !hash.may_have_dead(tx) {
+                assert_eq!(hash.dense.first_deadline_ms, first.first().copied().unwrap_or(0));
+                if !hash.dense.is_packed() {
+                    let dying = hash.dense.dying(tx, u64::MAX, usize::MAX)?;
+                    assert_eq!(dying.into_iter().map(|(deadline, _)| deadline).collect::<Vec<_>>(), first);
+                }
+            }
+            Ok(())
+        };
+        keyspace.read(ORIGIN, &Keys::one(&key), run).unwrap();
+    }
+
     proptest! {
+        #[test]
+        fn fields_die_on_time(
+            steps in prop::collection::vec(any_step(), 1..80),
+            entries in prop::sample::select(vec![0, 3, 512]),
+        ) {
+            let clock = Arc::new(ManualClock::at_ms(1_000));
+            let keyspace = Keyspace::open(Box::new(MemoryEngine::new()), clock.clone(), 1).unwrap();
+            let hash = HashPacking { entries, value: 64 };
+            keyspace.set_packing(Packing { hash, ..Packing::default() });
+            let mut model = Model::new();
+            for step in &steps {
+                take_step(&keyspace, &clock, &mut model, step);
+                check(&keyspace, &model);
+            }
+        }
+
         #[test]
         fn round_trip(value: Vec<u8>, expire_at_ms: Option<u64>) {
             let field = Field { value: value.into(), expire_at_ms };

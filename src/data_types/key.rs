@@ -1,7 +1,7 @@
 //! What can be done to a key whatever its type: deadlines, other names, copies.
 
 use super::dense::Form;
-use super::{list, string};
+use super::{hash, list, set, string};
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
@@ -28,7 +28,8 @@ pub struct Condition {
 }
 
 impl Condition {
-    fn allows(self, current: Option<u64>, new: i64) -> bool {
+    /// Whether a deadline may replace the current one.
+    pub fn allows(self, current: Option<u64>, new: i64) -> bool {
         let current = current.map(|deadline| i64::try_from(deadline).unwrap_or(i64::MAX));
         !(self.none && current.is_some()
             || self.some && current.is_none()
@@ -220,6 +221,8 @@ pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
             let list = list::List::get(tx, key)?;
             rdb::Value::List(list.map_or(Ok(Vec::new()), |list| list.range(0..list.length()))?)
         }
+        Kind::Set => rdb::Value::Set(set::all(tx, &meta)?),
+        Kind::Hash => rdb::Value::Hash(hash::all(tx, &meta)?),
         kind => return Err(Error::err(format_args!("DUMP does not know the type {} yet", kind.name()))),
     };
     Ok(Some(rdb::write(&value, &Limits::default()).into()))
@@ -237,7 +240,7 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         PayloadError::Format | PayloadError::Type(_) => Error::text("ERR Bad data format"),
     })?;
     // As long as the other types are not there.
-    if !matches!(value, rdb::Value::String(_) | rdb::Value::List(_)) {
+    if matches!(value, rdb::Value::SortedSet(_) | rdb::Value::Stream(_)) {
         return Err(Error::text("ERR Bad data format"));
     }
     if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= tx.now_ms()) {
@@ -247,7 +250,9 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
     match value {
         rdb::Value::String(value) => string::put(tx, slot, &value, deadline_ms, Event::RESTORE),
         rdb::Value::List(elements) => list::put(tx, slot, &elements, deadline_ms, Event::RESTORE)?,
-        _ => {}
+        rdb::Value::Set(members) => set::restore(tx, slot, &members, deadline_ms)?,
+        rdb::Value::Hash(fields) => hash::restore(tx, slot, fields, deadline_ms)?,
+        rdb::Value::SortedSet(_) | rdb::Value::Stream(_) => {}
     }
     Ok(())
 }

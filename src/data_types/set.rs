@@ -1,6 +1,7 @@
 //! Sets: members in no order, nothing belongs to them.
 
 use super::dense::{Dense, Entry, Form};
+use crate::encoding::meta::Meta;
 use crate::encoding::numbers::Kind;
 use crate::encoding::text;
 use crate::error::Result;
@@ -225,18 +226,50 @@ fn union(tx: &ReadTx, sets: &[Option<Dense>], limit: u64) -> Result<Vec<Bytes>> 
 pub fn store(tx: &mut WriteTx, target: &Bytes, keys: &[Bytes], how: Combination) -> Result<u64> {
     let members = combine(tx, keys, how, u64::MAX)?;
     let mut slot = tx.slot(target)?;
-    let Some(first) = members.first() else {
+    if members.is_empty() {
         tx.delete(&mut slot, Event::DEL);
         return Ok(0);
-    };
-    let mut set = create(tx, &slot, first, 1);
-    let packing = tx.keyspace().packing().set;
-    let len = add_to(tx, &mut set, &members, packing)?;
+    }
     let event = match how {
         Combination::Inter => Event::SINTERSTORE,
         Combination::Union => Event::SUNIONSTORE,
         Combination::Diff => Event::SDIFFSTORE,
     };
-    set.save_over(tx, &mut slot, event);
+    put(tx, &mut slot, &members, None, event)
+}
+
+/// Makes a set of members, which are some, the value of a key, whatever that held; how many there are.
+fn put(
+    tx: &mut WriteTx,
+    slot: &mut Slot,
+    members: &[Bytes],
+    expire_at_ms: Option<u64>,
+    event: Event,
+) -> Result<u64> {
+    let mut set = create(tx, slot, members.first().map_or(b"", |first| first), 1);
+    let packing = tx.keyspace().packing().set;
+    let len = add_to(tx, &mut set, members, packing)?;
+    set.save_over(tx, slot, expire_at_ms, event);
     Ok(len)
+}
+
+/// Makes a set of members, which are some, the value of a key, whatever that held (`RESTORE`).
+///
+/// # Errors
+/// Those of the reads.
+pub fn restore(
+    tx: &mut WriteTx,
+    slot: &mut Slot,
+    members: &[Bytes],
+    expire_at_ms: Option<u64>,
+) -> Result<()> {
+    put(tx, slot, members, expire_at_ms, Event::RESTORE).map(drop)
+}
+
+/// All members of the set behind a header of the transaction's database.
+///
+/// # Errors
+/// Those of the reads.
+pub fn all(tx: &ReadTx, meta: &Meta) -> Result<Vec<Bytes>> {
+    Ok(members_of(Dense::open(meta, tx.namespace())?.all(tx)?))
 }

@@ -2,7 +2,7 @@
 
 mod delete;
 mod dump;
-mod expire;
+pub(super) mod expire;
 mod object;
 mod rename;
 pub(super) mod scan;

@@ -4,7 +4,7 @@ use super::COUNT_KEY;
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
 use crate::commands::{Command, WriteCommand};
-use crate::data_types::hash;
+use crate::data_types::hash::{self, Field};
 use crate::encoding::long_double::LongDouble;
 use crate::encoding::text;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ const fn spec(name: &'static str) -> Spec {
         .syntax("key field increment")
 }
 
-/// Replaces the value of a field by what `next` makes of it.
+/// Replaces the value of a field by what `next` makes of it; the field keeps its deadline.
 fn change(
     tx: &mut WriteTx,
     key: &Bytes,
@@ -29,10 +29,12 @@ fn change(
     next: impl FnOnce(Option<Bytes>) -> Result<Bytes>,
 ) -> Result<Bytes> {
     let mut slot = tx.slot(key)?;
-    let mut hash = hash::open_or_create(&slot)?;
-    let value = next(hash.get(tx, field)?)?;
-    hash.set(tx, field, &value)?;
-    hash.save(tx, &mut slot, event);
+    let mut hash = hash::open_or_create(tx, &mut slot)?;
+    let old = hash.field(tx, field)?;
+    let expire_at_ms = old.as_ref().and_then(|old| old.expire_at_ms);
+    let value = next(old.map(|old| old.value))?;
+    hash.set(tx, field, &Field { value: value.clone(), expire_at_ms })?;
+    hash.save(tx, &mut slot, event)?;
     Ok(value)
 }
 

@@ -136,7 +136,7 @@ impl ReadCommand for HLen {
     }
 
     fn run(&self, tx: &ReadTx<'_>) -> Result<u64> {
-        Ok(hash::open(tx, &self.key)?.map_or(0, |hash| hash.len()))
+        hash::open(tx, &self.key)?.map_or(Ok(0), |hash| hash.len(tx))
     }
 }
 
@@ -195,7 +195,7 @@ impl ReadCommand for HScan {
     fn run(&self, tx: &ReadTx<'_>) -> Result<Reply> {
         let hash = hash::open(tx, &self.0.key)?;
         self.0.run(tx, hash.as_ref().map(Hash::members), |entry, options| {
-            let (field, value) = hash::pair(entry)?;
+            let Some((field, value)) = hash::live_pair(entry, tx.now_ms())? else { return Ok(Vec::new()) };
             let value = (!options.no_values).then_some(value);
             Ok(std::iter::once(field).chain(value).map(Reply::Bulk).collect())
         })

@@ -4,7 +4,7 @@ use super::{DELETE_KEY, INSERT_KEY, UPDATE_KEY};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
 use crate::commands::{Command, WriteCommand};
-use crate::data_types::hash;
+use crate::data_types::hash::{self, Field};
 use crate::error::Result;
 use crate::keyspace::Keys;
 use crate::keyspace::event::Event;
@@ -84,12 +84,12 @@ impl WriteCommand for HSetNx {
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
         let mut slot = tx.slot(&self.key)?;
-        let mut hash = hash::open_or_create(&slot)?;
+        let mut hash = hash::open_or_create(tx, &mut slot)?;
         if hash.get(tx, &self.field)?.is_some() {
             return Ok(false);
         }
-        hash.set(tx, &self.field, &self.value)?;
-        hash.save(tx, &mut slot, Event::HSET);
+        hash.set(tx, &self.field, &Field::of(&self.value))?;
+        hash.save(tx, &mut slot, Event::HSET)?;
         Ok(true)
     }
 }

@@ -5,9 +5,7 @@ use crate::commands::args::Args;
 use crate::commands::paging::Paging;
 use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
 use crate::commands::{Command, ReadCommand, WriteCommand};
-use crate::data_types::dense::Dense;
 use crate::data_types::set;
-use crate::encoding::numbers::Kind;
 use crate::error::Result;
 use crate::keyspace::Keys;
 use crate::keyspace::tx::{ReadTx, WriteTx};
@@ -84,7 +82,7 @@ impl ReadCommand for SCard {
     }
 
     fn run(&self, tx: &ReadTx<'_>) -> Result<u64> {
-        tx.meta_of(&self.key, Kind::Set)?.map_or(Ok(0), |meta| Dense::len_of(&meta))
+        Ok(set::open(tx, &self.key)?.map_or(0, |set| set.len()))
     }
 }
 

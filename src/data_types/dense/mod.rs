@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | data | `m`, member | position (varint), what belongs to the member |
 //! | index | `p`, position (8, big-endian) | member |
+//! | index | `e`, deadline (8, big-endian), member | empty; of members with a deadline |
 //!
 //! The positions are 0 up to the number of members, without holes: the last member moves to where one
 //! is taken out. So a member by chance is one read, whatever was deleted before, and a walk from the
@@ -156,13 +157,17 @@ pub struct Dense {
     namespace: Namespace,
     /// How Redis would keep it. A hash table lies outside the header from the next insertion on.
     pub form: Form,
+    /// When the first member with a deadline dies, ms since the Unix epoch; 0 if none has one. Sets do
+    /// not keep it.
+    pub first_deadline_ms: u64,
     body: Body,
 }
 
 impl Dense {
     /// An empty collection for a key of the namespace.
     pub fn new(kind: Kind, namespace: Namespace, form: Form) -> Dense {
-        Dense { kind, namespace, form, body: Body::Packed(Packed::new(kind == Kind::Hash)) }
+        let body = Body::Packed(Packed::new(kind == Kind::Hash));
+        Dense { kind, namespace, form, first_deadline_ms: 0, body }
     }
 
     /// The collection behind a header. No reads.
@@ -171,24 +176,15 @@ impl Dense {
     /// When the header does not decode.
     pub fn open(meta: &Meta, namespace: Namespace) -> Result<Dense> {
         let form = Form::of(meta)?;
+        let mut rest: &[u8] = meta.inline.get(1..).unwrap_or_default();
+        let first_deadline_ms = if meta.kind == Kind::Hash { varint::take(&mut rest)? } else { 0 };
         let body = match meta.outside {
-            None => Body::Packed(Packed::decode(&meta.inline.slice(1..), meta.kind == Kind::Hash)?),
+            None => Body::Packed(Packed::decode(&meta.inline.slice_ref(rest), meta.kind == Kind::Hash)?),
             Some(Outside { version, len }) => {
                 Body::Outside(Members { prefix: keys::members(namespace, version), version, len })
             }
         };
-        Ok(Dense { kind: meta.kind, namespace, form, body })
-    }
-
-    /// How many members the collection behind a header has. No reads.
-    ///
-    /// # Errors
-    /// When the header does not decode.
-    pub fn len_of(meta: &Meta) -> Result<u64> {
-        match meta.outside {
-            Some(outside) => Ok(outside.len),
-            None => Ok(varint::take(&mut meta.inline.get(1..).unwrap_or_default())?),
-        }
+        Ok(Dense { kind: meta.kind, namespace, form, first_deadline_ms, body })
     }
 
     /// How many members there are. O(1).
@@ -243,6 +239,28 @@ impl Dense {
                 Ok(Entry { member, payload })
             }
         }
+    }
+
+    /// The record of a member's deadline, of a collection that lies outside.
+    pub fn deadline_key(&self, deadline_ms: u64, member: &[u8]) -> Option<Vec<u8>> {
+        let Body::Outside(members) = &self.body else { return None };
+        Some([&members.prefix, &b"e"[..], &deadline_ms.to_be_bytes(), member].concat())
+    }
+
+    /// The members that a collection outside has records of deadlines of, those that die first in
+    /// front, before `until_ms`: deadline and member, `limit` at most.
+    pub fn dying(&self, tx: &ReadTx, until_ms: u64, limit: usize) -> Result<Vec<(u64, Bytes)>> {
+        let (from, to) = (self.deadline_key(0, b""), self.deadline_key(until_ms, b""));
+        let (Some(from), Some(to)) = (from, to) else { return Ok(Vec::new()) };
+        let mut scan = tx.scan(Space::Index, &ScanRange::new(&from, &to), Direction::Forward)?;
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let Some((key, _)) = scan.next()? else { break };
+            let rest = key.get(from.len() - 8..).and_then(<[u8]>::split_first_chunk);
+            let (deadline, member) = rest.ok_or(DecodeError { what: "deadline of a member" })?;
+            found.push((u64::from_be_bytes(*deadline), Bytes::copy_from_slice(member)));
+        }
+        Ok(found)
     }
 
     /// Walks over all members, until `visit` breaks. One scan.
@@ -403,18 +421,20 @@ impl Dense {
             return tx.delete(slot, Event::DEL);
         }
         let expire_at_ms = slot.meta().and_then(|meta| meta.expire_at_ms);
-        let meta = Meta { expire_at_ms, ..self.header() };
-        tx.put(slot, meta, event);
+        self.save_over(tx, slot, expire_at_ms, event);
     }
 
-    /// Writes the header of the collection in place of whatever the key held, without a deadline.
-    /// There must be members.
-    pub fn save_over(self, tx: &mut WriteTx, slot: &mut Slot, event: Event) {
-        tx.put(slot, self.header(), event);
+    /// Writes the header of the collection in place of whatever the key held, with a deadline (ms since
+    /// the Unix epoch) or none. There must be members.
+    pub fn save_over(self, tx: &mut WriteTx, slot: &mut Slot, expire_at_ms: Option<u64>, event: Event) {
+        tx.put(slot, Meta { expire_at_ms, ..self.header() }, event);
     }
 
     fn header(&self) -> Meta {
         let mut inline = vec![self.form as u8];
+        if self.has_payload() {
+            varint::put(&mut inline, self.first_deadline_ms);
+        }
         let outside = match &self.body {
             Body::Packed(packed) => {
                 packed.encode(&mut inline);
