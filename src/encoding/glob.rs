@@ -8,16 +8,26 @@ pub enum Case {
     Ignored,
 }
 
+/// A pattern with more stars than this matches nothing, as in Redis, which has to bound its recursion.
+const MAX_STARS: usize = 1000;
+
 /// Whether the pattern matches the whole text. Time is at most the product of the two lengths.
 pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on when the part after the last star does not fit: one byte further.
     let mut retry: Option<(usize, usize)> = None;
+    let mut stars = 0;
     loop {
         if pattern.get(p) == Some(&b'*') {
-            p += 1;
+            while pattern.get(p) == Some(&b'*') {
+                p += 1;
+            }
             if p == pattern.len() {
                 return true;
+            }
+            stars += 1;
+            if stars > MAX_STARS {
+                return false;
             }
             retry = Some((p, t));
             continue;
@@ -142,6 +152,15 @@ mod tests {
             assert!(!matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive), "{pattern} {text}");
         }
         assert!(matches(b"A[B-D]*", b"acx", Case::Ignored));
+    }
+
+    /// Stars beside each other count as one, and the last one of the pattern not at all.
+    #[test]
+    fn more_than_a_thousand_stars_match_nothing() {
+        let text = "a".repeat(1001);
+        let pattern = |stars: usize| "**a".repeat(stars) + "**";
+        assert!(matches(pattern(1000).as_bytes(), text.as_bytes(), Case::Sensitive));
+        assert!(!matches(pattern(1001).as_bytes(), text.as_bytes(), Case::Sensitive));
     }
 
     #[test]
