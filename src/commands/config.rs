@@ -147,6 +147,12 @@ impl Change {
         Ok(Change { name: typed.to_ascii_lowercase(), directive, value })
     }
 
+    /// Whether it says where the server listens and what it shows there.
+    fn is_listeners(&self) -> bool {
+        let name = self.directive.name;
+        matches!(name, "bind" | "port" | "text-port") || name.starts_with("tls-")
+    }
+
     fn assign(&self, settings: &mut Settings) -> std::result::Result<(), String> {
         let value = std::str::from_utf8(&self.value).map_err(|_| "argument is not valid UTF-8")?;
         self.directive.assign(settings, &[value.to_owned()])
@@ -155,14 +161,14 @@ impl Change {
 
 fn apply(context: &Context, changes: &[Change]) -> Result<()> {
     let before = context.instance.settings();
-    // Who is to blame when a listener refuses: the first directive that would have changed.
+    // Who is to blame when a listener refuses: the first directive of the listeners that would have changed.
     let mut blamed = changes.first();
     let result = context.instance.change_settings(|settings| {
         for change in changes {
             change.assign(settings).inspect_err(|_| blamed = Some(change))?;
         }
         let changed = |change: &&Change| change.directive.text(settings) != change.directive.text(&before);
-        blamed = changes.iter().find(changed).or(blamed);
+        blamed = changes.iter().filter(changed).find(|change| change.is_listeners()).or(blamed);
         Ok(())
     });
     result.map_err(|reason| failed(blamed.map_or("", |change| &change.name), &reason))

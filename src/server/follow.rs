@@ -71,7 +71,13 @@ impl Follower {
         let gone = listening.0.iter().filter(|old| !wanted.0.contains(old)).cloned().collect();
         let come: Vec<Listening> =
             wanted.0.iter().filter(|new| !listening.0.contains(new)).cloned().collect();
-        let come = Listeners { tcp: plan::open_tcp(&come, new)?, unix: None };
+        let tcp = plan::open_tcp(&come, new).map_err(|error| {
+            tracing::warn!("{error}");
+            let all_addresses = "Failed to bind to specified addresses.";
+            let one_port = "Unable to listen on this port. Check server logs.";
+            if old.bind == new.bind { one_port } else { all_addresses }.to_owned()
+        })?;
+        let come = Listeners { tcp, unix: None };
         *listening = wanted;
         let _ = self.control.send(Control::Rebind(Rebind { gone, come }));
         Ok(())

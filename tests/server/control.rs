@@ -207,9 +207,13 @@ fn ports_and_addresses_follow_config_set() {
     Client::tcp(([127, 0, 0, 2], port).into()).call("PING", "+PONG\r\n");
     // What cannot be had changes nothing.
     let holder = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
-    client.send(format!("CONFIG SET port {}\r\n", holder.local_addr().unwrap().port()));
-    client.expect("-ERR CONFIG SET failed");
-    client.line();
+    let taken = holder.local_addr().unwrap().port();
+    client.call(
+        &format!("CONFIG SET maxclients 77 port {taken}"),
+        "-ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. \
+         Check server logs.\r\n",
+    );
+    client.call("CONFIG GET maxclients", "*2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n");
     Client::tcp(([127, 0, 0, 2], port).into()).call("PING", "+PONG\r\n");
     server.stop().unwrap();
 }
