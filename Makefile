@@ -1,7 +1,7 @@
 # The commands of the house. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench bench-micro example crash fuzz docs fmt clean
+.PHONY: help run test quick bench bench-micro conformance example crash fuzz docs fmt clean
 
 # RocksDB takes 10 to 20 minutes to compile, and changed flags compile it again: the flags are in
 # .cargo/config.toml, the environment's have no say here.
@@ -42,6 +42,11 @@ bench: ## Compare with redis-server, side by side; results in docs/benchmarks/ (
 bench-micro: ## criterion: parser, encoder, key encodings, engine operations
 	@scripts/setup.sh build
 	cargo bench --locked --all-features --profile release
+
+conformance: ## Redis' own test suite against DiskDB and redis-server: N of M (ARGS="--failures unit/type/string")
+	@scripts/setup.sh build conformance
+	$(BUILD)
+	python3 tests/conformance/conformance.py $(ARGS)
 
 example: ## Load real data, kill the server, start it again and count what is there
 	@scripts/setup.sh build example

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh build            the compilers RocksDB is built with
 #   scripts/setup.sh build test       ... and what the tests talk to the server with
+#   scripts/setup.sh conformance      redis-server and what runs its test suite
 #   scripts/setup.sh example bench    the example's data; the server the benchmark compares with
 set -euo pipefail
 
@@ -12,6 +13,7 @@ declare -A packages=(
     [build]="clang libclang-dev cmake g++ make pkg-config"
     [test]="python3 python3-venv redis-server redis-tools netcat-openbsd openssl"
     [example]="python3 redis-tools wamerican-insane iso-codes"
+    [conformance]="python3 redis-server tcl dpkg-dev util-linux"
     [bench]="python3 python3-venv redis-tools redis-server"
 )
 
@@ -65,7 +67,7 @@ install_rust_components() {
     done
 }
 
-[ $# -gt 0 ] || { say "usage: $0 build|test|example|bench ..." >&2; exit 2; }
+[ $# -gt 0 ] || { say "usage: $0 build|test|example|conformance|bench ..." >&2; exit 2; }
 wanted=()
 for job in "$@"; do
     [ -n "${packages[$job]:-}" ] || { say "no such job: $job" >&2; exit 2; }
