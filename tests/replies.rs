@@ -158,6 +158,14 @@ fn in_resp2(reply: Reply) -> Reply {
     }
 }
 
+#[test]
+fn pairs_are_flat_in_resp2() {
+    let pairs =
+        Reply::Pairs(vec![(Reply::text("a"), Reply::Integer(1)), (Reply::text("b"), Reply::Integer(2))]);
+    assert_eq!(written(&pairs, Dialect::Resp2), "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n");
+    assert_eq!(written(&pairs, Dialect::Resp3), "*2\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$1\r\nb\r\n:2\r\n");
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_back(

@@ -18,6 +18,7 @@ mod observe;
 pub mod paging;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod spec;
 pub mod string;
 pub mod syntax;
@@ -162,6 +163,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     list::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
+    sorted_set::COMMANDS,
     string::COMMANDS,
 ];
 

@@ -125,6 +125,8 @@ pub enum Group {
     Hash,
     Set,
     List,
+    SortedSet,
+    Geo,
     Connection,
     Server,
 }
@@ -140,6 +142,8 @@ impl Group {
             Group::Hash => "hash",
             Group::Set => "set",
             Group::List => "list",
+            Group::SortedSet => "sorted-set",
+            Group::Geo => "geo",
             Group::Connection => "connection",
             Group::Server => "server",
         }
@@ -155,6 +159,8 @@ impl Group {
             Group::Hash => Categories::HASH,
             Group::Set => Categories::SET,
             Group::List => Categories::LIST,
+            Group::SortedSet => Categories::SORTEDSET,
+            Group::Geo => Categories::GEO,
             Group::Connection => Categories::CONNECTION,
             Group::Server => Categories::NONE,
         }

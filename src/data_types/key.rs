@@ -1,6 +1,7 @@
 //! What can be done to a key whatever its type: deadlines, other names, copies.
 
 use super::dense::Form;
+use super::sorted_set::{self, SortedSet};
 use super::{hash, list, set, string};
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
@@ -182,7 +183,7 @@ pub fn encoding(meta: &Meta) -> &'static str {
         Kind::String => string::encoding(meta),
         Kind::Hash | Kind::Set => Form::of(meta).map_or("hashtable", Form::name),
         Kind::List => list::encoding(meta),
-        Kind::SortedSet => "skiplist",
+        Kind::SortedSet => sorted_set::encoding(meta),
         Kind::Stream => "stream",
         Kind::Json => "json",
         Kind::Array => "array",
@@ -223,6 +224,10 @@ pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
         }
         Kind::Set => rdb::Value::Set(set::all(tx, &meta)?),
         Kind::Hash => rdb::Value::Hash(hash::all(tx, &meta)?),
+        Kind::SortedSet => {
+            let set = SortedSet::of(tx.namespace(), Some(&meta))?;
+            rdb::Value::SortedSet(set.members(tx, 0..set.len(), false)?)
+        }
         kind => return Err(Error::err(format_args!("DUMP does not know the type {} yet", kind.name()))),
     };
     Ok(Some(rdb::write(&value, &Limits::default()).into()))
@@ -240,7 +245,7 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         PayloadError::Format | PayloadError::Type(_) => Error::text("ERR Bad data format"),
     })?;
     // As long as the other types are not there.
-    if matches!(value, rdb::Value::SortedSet(_) | rdb::Value::Stream(_)) {
+    if matches!(value, rdb::Value::Stream(_)) {
         return Err(Error::text("ERR Bad data format"));
     }
     if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= tx.now_ms()) {
@@ -252,7 +257,8 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         rdb::Value::List(elements) => list::put(tx, slot, &elements, deadline_ms, Event::RESTORE)?,
         rdb::Value::Set(members) => set::restore(tx, slot, &members, deadline_ms)?,
         rdb::Value::Hash(fields) => hash::restore(tx, slot, fields, deadline_ms)?,
-        rdb::Value::SortedSet(_) | rdb::Value::Stream(_) => {}
+        rdb::Value::SortedSet(members) => sorted_set::put(tx, slot, members, deadline_ms, Event::RESTORE)?,
+        rdb::Value::Stream(_) => {}
     }
     Ok(())
 }

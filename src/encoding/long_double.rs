@@ -1,7 +1,7 @@
 //! The 80-bit floating point number that Redis calculates `INCRBYFLOAT` in (C's `long double` on
 //! x86), calculated in software so that every machine gives the same answer.
 
-use rustc_apfloat::ieee::X87DoubleExtended;
+use rustc_apfloat::ieee::{Double, X87DoubleExtended};
 use rustc_apfloat::{Float, Round, Status};
 use std::cmp::Ordering;
 
@@ -91,6 +91,15 @@ impl LongDouble {
         };
         if self.0.is_negative() && digits != "0" { format!("-{digits}") } else { digits }
     }
+}
+
+/// The 64-bit number that hexadecimal `text` without a sign denotes, with `0x` in front.
+pub(super) fn parse_hexadecimal(text: &str) -> Option<f64> {
+    if !text.as_bytes().get(..2)?.eq_ignore_ascii_case(b"0x") {
+        return None;
+    }
+    let number = Double::from_str_r(&canonical(text)?, Round::NearestTiesToEven).ok()?.value;
+    Some(f64::from_bits(u64::try_from(number.to_bits()).ok()?))
 }
 
 /// The text in the form that the parser below takes: digits on at least one side of the point, an

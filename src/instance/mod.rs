@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::config::values::AppendFsync;
 use crate::error;
 use crate::keyspace::Keyspace;
-use crate::keyspace::packing::{HashPacking, Packing, SetPacking};
+use crate::keyspace::packing::{HashPacking, Packing, SetPacking, SortedSetPacking};
 use background::{Background, Parts};
 use latency::Latency;
 use parking_lot::{Mutex, RwLock};
@@ -95,6 +95,10 @@ fn packing(settings: &Settings) -> Packing {
         hash: HashPacking {
             entries: settings.hash_max_listpack_entries,
             value: settings.hash_max_listpack_value,
+        },
+        sorted_set: SortedSetPacking {
+            entries: settings.zset_max_listpack_entries,
+            value: settings.zset_max_listpack_value,
         },
     }
 }
@@ -208,8 +212,8 @@ impl Instance {
         self.keyspace.set_max_string_bytes(settings.proto_max_bulk_len);
         self.keyspace.set_hll_sparse_max_bytes(settings.hll_sparse_max_bytes);
         self.keyspace.set_list_max_listpack_size(settings.list_max_listpack_size);
-        self.keyspace.cursors().set_most(settings.scan_cursors as usize);
         self.keyspace.set_packing(packing(settings));
+        self.keyspace.cursors().set_most(settings.scan_cursors as usize);
         self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
         self.latency.configure(settings.latency_monitor_threshold);
         self.stats.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);

@@ -74,6 +74,14 @@ impl Event {
     pub const LSET: Event = Event::new(EventClass::List, "lset");
     pub const LREM: Event = Event::new(EventClass::List, "lrem");
     pub const LTRIM: Event = Event::new(EventClass::List, "ltrim");
+    pub const ZADD: Event = Event::new(EventClass::SortedSet, "zadd");
+    pub const ZINCR: Event = Event::new(EventClass::SortedSet, "zincr");
+    pub const ZREM: Event = Event::new(EventClass::SortedSet, "zrem");
+    pub const ZREMRANGEBYRANK: Event = Event::new(EventClass::SortedSet, "zremrangebyrank");
+    pub const ZREMRANGEBYSCORE: Event = Event::new(EventClass::SortedSet, "zremrangebyscore");
+    pub const ZREMRANGEBYLEX: Event = Event::new(EventClass::SortedSet, "zremrangebylex");
+    pub const ZPOPMIN: Event = Event::new(EventClass::SortedSet, "zpopmin");
+    pub const ZPOPMAX: Event = Event::new(EventClass::SortedSet, "zpopmax");
 }
 
 /// One thing that happened to one key. A key may appear more than once in a commit.

@@ -5,6 +5,7 @@
 pub struct Packing {
     pub set: SetPacking,
     pub hash: HashPacking,
+    pub sorted_set: SortedSetPacking,
 }
 
 /// The limits of sets.
@@ -27,11 +28,21 @@ pub struct HashPacking {
     pub value: u64,
 }
 
+/// The limits of sorted sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortedSetPacking {
+    /// Members of a listpack (`zset-max-listpack-entries`).
+    pub entries: u64,
+    /// Bytes of each of them (`zset-max-listpack-value`).
+    pub value: u64,
+}
+
 impl Default for Packing {
     fn default() -> Packing {
         Packing {
             set: SetPacking { intset_entries: 512, entries: 128, value: 64 },
             hash: HashPacking { entries: 512, value: 64 },
+            sorted_set: SortedSetPacking { entries: 128, value: 64 },
         }
     }
 }

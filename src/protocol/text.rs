@@ -6,7 +6,7 @@
 //! | error | `ERROR: ` and the text, without the code if that is the generic `ERR` |
 //! | nothing there | `(nil)` |
 //! | array, set, push message | an element per line, those inside each other too; `(empty)` if there are none |
-//! | map | `key: value` per line; a value of several lines stands below its key |
+//! | map, pairs | `key: value` per line; a value of several lines stands below its key |
 //! | boolean | `true` or `false` |
 //!
 //! Lines end with `\n` alone, which telnet shows well and which leaves nothing behind in a script's

@@ -18,9 +18,9 @@ section "Encodings" {
     /// Bytes of an element up to which a set is a listpack.
     set_max_listpack_value: u64 = 64, integer(0, I64_MAX as i128), [Runtime];
     /// Elements up to which a sorted set is a listpack.
-    zset_max_listpack_entries: u64 = 128, integer(0, I64_MAX as i128), [Runtime, NoEffect], "zset-max-ziplist-entries";
+    zset_max_listpack_entries: u64 = 128, integer(0, I64_MAX as i128), [Runtime], "zset-max-ziplist-entries";
     /// Bytes of an element up to which a sorted set is a listpack.
-    zset_max_listpack_value: u64 = 64, memory(0, I64_MAX), [Runtime, NoEffect], "zset-max-ziplist-value";
+    zset_max_listpack_value: u64 = 64, memory(0, I64_MAX), [Runtime], "zset-max-ziplist-value";
     /// Bytes up to which a node of a stream goes; 0 is no limit.
     stream_node_max_bytes: u64 = 4096, memory(0, I64_MAX), [Runtime, NoEffect];
     /// Entries up to which a node of a stream goes; 0 is no limit.

@@ -1,0 +1,150 @@
+//! Taking members from the ends: `ZMPOP`, `ZPOPMAX`, `ZPOPMIN`.
+
+use super::{POP, POP_KEY, counted_keys, pairs, spec};
+use crate::commands::args::Args;
+use crate::commands::spec::{Arity, Flags, Spec};
+use crate::commands::{Command, WriteCommand};
+use crate::data_types::sorted_set::{Edit, Scored};
+use crate::encoding::text;
+use crate::error::{Error, Result};
+use crate::keyspace::Keys;
+use crate::keyspace::event::Event;
+use crate::keyspace::tx::WriteTx;
+use crate::protocol::Reply;
+use bytes::Bytes;
+
+/// Takes up to `count` members from an end of a sorted set, the outermost first.
+fn pop(tx: &mut WriteTx, key: &Bytes, max: bool, count: u64) -> Result<Vec<Scored>> {
+    let mut set = Edit::open(tx, key)?;
+    let count = count.min(set.len());
+    let ranks = if max { set.len() - count..set.len() } else { 0..count };
+    let mut popped = set.remove_ranks(tx, ranks)?;
+    if !popped.is_empty() {
+        set.finish(tx, if max { Event::ZPOPMAX } else { Event::ZPOPMIN });
+    }
+    if max {
+        popped.reverse();
+    }
+    Ok(popped)
+}
+
+/// `ZPOPMIN`, and `ZPOPMAX` (`MAX`).
+pub struct Pop<const MAX: bool> {
+    pub key: Bytes,
+    pub count: Option<u64>,
+}
+
+pub type ZPopMin = Pop<false>;
+pub type ZPopMax = Pop<true>;
+
+impl<const MAX: bool> Command for Pop<MAX> {
+    const SPEC: Spec = {
+        const COMPLEXITY: &str = "O(log N + M), N being the number of members in the sorted set and M the number of members popped";
+        let name = if MAX { "ZPOPMAX" } else { "ZPOPMIN" };
+        let spec = spec(name, Arity::AtLeast(2)).keys(POP_KEY).flags(Flags::FAST).syntax("key [count]");
+        if MAX {
+            spec.doc(
+                "5.0.0",
+                COMPLEXITY,
+                "Removes and returns the members with the highest scores of a sorted set.",
+            )
+        } else {
+            spec.doc(
+                "5.0.0",
+                COMPLEXITY,
+                "Removes and returns the members with the lowest scores of a sorted set.",
+            )
+        }
+    };
+    type Output = Reply;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        let key = args.bytes()?;
+        if args.remaining() > 1 {
+            return Err(Error::Syntax);
+        }
+        let number = |word: Bytes| text::parse_i64(&word).and_then(|count| u64::try_from(count).ok());
+        let count = match args.peek() {
+            Some(_) => Some(number(args.bytes()?).ok_or(Error::NotPositive)?),
+            None => None,
+        };
+        Ok(Pop { key, count })
+    }
+}
+
+impl<const MAX: bool> WriteCommand for Pop<MAX> {
+    fn keys(&self) -> Keys<'_> {
+        Keys::one(&self.key)
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
+        let popped = pop(tx, &self.key, MAX, self.count.unwrap_or(1))?;
+        if self.count.is_some() {
+            return Ok(pairs(popped));
+        }
+        let flat = popped.into_iter().flat_map(|(member, score)| [member.into(), Reply::Double(score)]);
+        Ok(Reply::Array(flat.collect()))
+    }
+}
+
+/// `ZMPOP`.
+pub struct ZMPop {
+    pub keys: Vec<Bytes>,
+    pub max: bool,
+    pub count: u64,
+}
+
+impl Command for ZMPop {
+    const SPEC: Spec = spec("ZMPOP", Arity::AtLeast(4))
+        .keys(&[counted_keys(1, POP)])
+        .flags(Flags::MOVABLEKEYS)
+        .syntax("numkeys key [key ...] <MIN | MAX> [COUNT count]")
+        .doc(
+            "7.0.0",
+            "O(K + M log N), K being the number of keys, N the number of members in the sorted set and M the \
+             number of members popped",
+            "Removes and returns members with the lowest or highest scores of the first sorted set that is there.",
+        );
+    type Output = Reply;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        let positive = |args: &mut Args, error: Error| {
+            let count = text::parse_i64(&args.bytes()?).and_then(|count| u64::try_from(count).ok());
+            count.filter(|count| *count > 0).ok_or(error)
+        };
+        let count = positive(args, Error::text("ERR numkeys should be greater than 0"))?;
+        if count >= args.remaining() as u64 {
+            return Err(Error::Syntax);
+        }
+        let keys = (0..count).map(|_| args.bytes()).collect::<Result<_>>()?;
+        let max = args.take_one(&[("MIN", false), ("MAX", true)]).ok_or(Error::Syntax)?;
+        let mut count = None;
+        while !args.is_empty() {
+            if count.is_some() || args.remaining() < 2 || !args.take("COUNT") {
+                return Err(Error::Syntax);
+            }
+            count = Some(positive(args, Error::text("ERR count should be greater than 0"))?);
+        }
+        Ok(ZMPop { keys, max, count: count.unwrap_or(1) })
+    }
+}
+
+impl WriteCommand for ZMPop {
+    fn keys(&self) -> Keys<'_> {
+        Keys::many(&self.keys)
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
+        for key in &self.keys {
+            let popped = pop(tx, key, self.max, self.count)?;
+            if popped.is_empty() {
+                continue;
+            }
+            let nested = popped
+                .into_iter()
+                .map(|(member, score)| Reply::Array(vec![member.into(), Reply::Double(score)]));
+            return Ok(Reply::Array(vec![key.clone().into(), Reply::Array(nested.collect())]));
+        }
+        Ok(Reply::NullArray)
+    }
+}
