@@ -154,9 +154,7 @@ impl Connection {
         client.begin_wait();
         let is_waiting = |_: &mut ()| client.unblocked().is_none() && !client.is_killed();
         woken.1.wait_while_for(&mut woken.0.lock(), is_waiting, time);
-        let how = client.unblocked();
-        client.end_wait();
-        how.unwrap_or(Unblock::Timeout)
+        client.end_wait_now()
     }
 }
 

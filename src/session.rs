@@ -4,6 +4,7 @@ use crate::clock::Stopwatch;
 use crate::instance::Instance;
 use crate::instance::acl::{Acl, DEFAULT_USER};
 use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport, Unblock};
+use crate::instance::waiters::Ticket;
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
 use crate::storage::{ReadTier, Seq};
@@ -44,6 +45,8 @@ pub struct Session {
     pub lap: Option<Stopwatch>,
     /// How the wait of the current command has ended ([`crate::error::Error::Blocked`]).
     pub wait_ended: Option<Unblock>,
+    /// What the current command waits with, if it waits for keys.
+    pub ticket: Option<Arc<Ticket>>,
 }
 
 impl Session {
@@ -66,11 +69,15 @@ impl Session {
             follows_at_once: false,
             lap: None,
             wait_ended: None,
+            ticket: None,
         }
     }
 
     /// The client has gone.
     pub fn close(&self, instance: &Instance) {
+        if let Some(ticket) = &self.ticket {
+            instance.waiters.leave(ticket);
+        }
         instance.clients.unregister(self.id);
     }
 

@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod bitmap;
+pub mod blocking;
 pub mod client;
 pub mod config;
 pub mod connection;
@@ -33,6 +34,7 @@ use crate::keyspace::{DbIndex, Keys, Origin};
 use crate::protocol::Reply;
 use crate::session::Session;
 use args::Args;
+use blocking::BlockingCommand;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use spec::{Flags, Spec};
@@ -106,6 +108,11 @@ impl Entry {
     /// Registers a command about the client or the server.
     pub const fn session<C: SessionCommand>() -> Entry {
         Entry::new(C::SPEC, run_session::<C>)
+    }
+
+    /// Registers a command that writes, and waits for keys.
+    pub const fn blocking<C: BlockingCommand>() -> Entry {
+        Entry::new(C::SPEC.flags(Flags::WRITE.and(Flags::BLOCKING)), blocking::run::<C>)
     }
 
     /// Registers a container that is nothing without a subcommand.
@@ -283,6 +290,12 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     observe::called(context, found, words, ns, &result);
     if !result.as_ref().is_err_and(Error::asks_again) {
         context.session.client.count_command();
+        if let Some(ticket) = context.session.ticket.take() {
+            instance.waiters.leave(&ticket);
+        }
+    }
+    if instance.waiters.has_ready() {
+        instance.waiters.serve(&instance.keyspace);
     }
     result
 }

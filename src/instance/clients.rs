@@ -115,6 +115,8 @@ pub enum Unblock {
     Timeout,
     /// It fails.
     Error,
+    /// It has run.
+    Served,
 }
 
 mod block {
@@ -122,6 +124,8 @@ mod block {
     pub const WAITING: u8 = 1;
     pub const TIMEOUT: u8 = 2;
     pub const ERROR: u8 = 3;
+    pub const SERVING: u8 = 4;
+    pub const SERVED: u8 = 5;
 }
 
 type Waker = Box<dyn Fn() + Send + Sync>;
@@ -263,9 +267,13 @@ impl Client {
         self.killed.load(Ordering::Acquire)
     }
 
-    /// Notes that the client's command waits for data.
+    fn change_block(&self, from: u8, to: u8) -> bool {
+        self.block.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Notes that the client's command waits for data. Nothing happens if that is known.
     pub fn begin_wait(&self) {
-        self.block.store(block::WAITING, Ordering::Release);
+        self.change_block(block::NONE, block::WAITING);
         self.set_flag(ClientFlag::Blocked, true);
     }
 
@@ -275,17 +283,49 @@ impl Client {
         self.set_flag(ClientFlag::Blocked, false);
     }
 
+    /// Ends the wait, because the time is up if nothing else has ended it.
+    pub fn end_wait_now(&self) -> Unblock {
+        let how = loop {
+            if let Some(how) = self.unblocked() {
+                break how;
+            }
+            if self.change_block(block::WAITING, block::TIMEOUT) {
+                break Unblock::Timeout;
+            }
+            // Another thread runs the command, which takes no longer than any command.
+            std::thread::yield_now();
+        };
+        self.end_wait();
+        how
+    }
+
+    /// The command that waits is about to run on this thread. False when it waits no longer.
+    pub fn begin_service(&self) -> bool {
+        !self.is_killed() && self.change_block(block::WAITING, block::SERVING)
+    }
+
+    /// The command has run, or goes on waiting.
+    pub fn end_service(&self, served: bool) {
+        if !served {
+            self.block.store(block::WAITING, Ordering::Release);
+            return;
+        }
+        self.block.store(block::SERVED, Ordering::Release);
+        self.wake();
+    }
+
     /// Ends the client's wait. False when it does not wait.
     pub fn unblock(&self, how: Unblock) -> bool {
         let to = match how {
             Unblock::Timeout => block::TIMEOUT,
             Unblock::Error => block::ERROR,
+            Unblock::Served => block::SERVED,
         };
-        let changed = self.block.compare_exchange(block::WAITING, to, Ordering::AcqRel, Ordering::Acquire);
-        if changed.is_ok() {
+        let changed = self.change_block(block::WAITING, to);
+        if changed {
             self.wake();
         }
-        changed.is_ok()
+        changed
     }
 
     /// How somebody has ended the wait, if anybody did.
@@ -293,6 +333,7 @@ impl Client {
         match self.block.load(Ordering::Acquire) {
             block::TIMEOUT => Some(Unblock::Timeout),
             block::ERROR => Some(Unblock::Error),
+            block::SERVED => Some(Unblock::Served),
             _ => None,
         }
     }

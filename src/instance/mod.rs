@@ -14,6 +14,7 @@ pub mod saves;
 pub mod settings;
 pub mod slowlog;
 pub mod stats;
+pub mod waiters;
 
 use crate::clock::Stopwatch;
 use crate::config::Settings;
@@ -38,6 +39,7 @@ pub struct Instance {
     pub clients: Arc<clients::Clients>,
     pub stats: Arc<Stats>,
     pub slowlog: Slowlog,
+    pub waiters: Arc<waiters::Waiters>,
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
     pub disk_room: Arc<disk_room::DiskRoom>,
@@ -109,6 +111,8 @@ impl Instance {
         let now_ms = keyspace.clock().now_ms();
         let stats = Arc::new(Stats::default());
         keyspace.observe(stats.clone());
+        let waiters: Arc<waiters::Waiters> = Arc::default();
+        keyspace.observe(waiters.clone());
         let instance = Instance {
             keyspace: Arc::new(keyspace),
             background: Mutex::new(None),
@@ -116,6 +120,7 @@ impl Instance {
             clients: Arc::default(),
             stats,
             slowlog: Slowlog::new(-1, 0),
+            waiters,
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
             disk_room: Arc::default(),

@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::commands;
 use crate::error::Error;
 use crate::instance::Instance;
-use crate::instance::clients::{Client, Unblock};
+use crate::instance::clients::Client;
 use crate::protocol::{Mark, Reply, ReplyBuffer, Words};
 use crate::session::{Dialect, Session};
 use crate::storage::{ReadTier, Seq};
@@ -455,8 +455,7 @@ impl Connection {
     async fn wait_blocked(&self, worker: &Worker, until_ms: Option<u64>) {
         self.client.begin_wait();
         self.wait(worker, until_ms.unwrap_or(u64::MAX), || self.client.unblocked().is_some()).await;
-        let how = self.client.unblocked().unwrap_or(Unblock::Timeout);
-        self.client.end_wait();
+        let how = self.client.end_wait_now();
         if let Some(session) = &mut self.io.borrow_mut().session {
             session.wait_ended = Some(how);
         }

@@ -1,5 +1,6 @@
 //! The server over real sockets, on the memory engine.
 
+mod blocking;
 mod control;
 mod engine;
 #[path = "../common/faulty_engine.rs"]

@@ -22,7 +22,7 @@ fn timeout_ms(args: &mut Args) -> Result<u64> {
 fn wait_for_replicas(context: &Context, count: i64, timeout_ms: u64) -> Result<()> {
     match context.session.wait_ended {
         _ if count <= REPLICAS => Ok(()),
-        Some(Unblock::Timeout) => Ok(()),
+        Some(Unblock::Timeout | Unblock::Served) => Ok(()),
         Some(Unblock::Error) => Err(Error::Unblocked),
         None => {
             let now_ms = context.instance.keyspace.clock().now_ms();

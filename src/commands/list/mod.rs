@@ -1,5 +1,6 @@
 //! The list family.
 
+mod blocking;
 mod change;
 mod moves;
 mod pop;
@@ -12,6 +13,7 @@ use super::spec::{KeyFlags, KeySpec};
 use crate::data_types::list::End;
 use crate::error::{Error, Result};
 use crate::keyspace::event::Event;
+pub use blocking::{BLMPop, BLMove, BLMoveM, BLPop, BRPop, BRPopLPush};
 pub use change::{LInsert, LRem, LSet, LTrim};
 pub use moves::{LMove, LMoveM, RPopLPush};
 pub use pop::{LMPop, LPop, RPop};
@@ -19,6 +21,12 @@ pub use push::{LPush, LPushX, RPush, RPushX};
 pub use read::{LIndex, LLen, LPos, LRange};
 
 pub static COMMANDS: &[Entry] = &[
+    Entry::blocking::<BLMove>(),
+    Entry::blocking::<BLMoveM>(),
+    Entry::blocking::<BLMPop>(),
+    Entry::blocking::<BLPop>(),
+    Entry::blocking::<BRPop>(),
+    Entry::blocking::<BRPopLPush>(),
     Entry::read::<LIndex>(),
     Entry::write::<LInsert>(),
     Entry::read::<LLen>(),

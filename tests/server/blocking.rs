@@ -1,0 +1,105 @@
+//! Commands that wait for keys.
+
+use super::support::*;
+use std::time::Duration;
+
+const A: &str = "$1\r\na\r\n";
+
+fn popped(key: &str, element: &str) -> String {
+    format!("*2\r\n${}\r\n{key}\r\n${}\r\n{element}\r\n", key.len(), element.len())
+}
+
+#[test]
+fn who_came_first_is_served_first() {
+    let server = start(settings());
+    let (mut first, mut second, mut pusher) = (connect(&server), connect(&server), connect(&server));
+    first.send("BLPOP x k 0\r\n");
+    pusher.await_info("clients", "blocked_clients", "1");
+    second.send("BRPOP k y 0\r\n");
+    pusher.await_info("clients", "blocked_clients", "2");
+    // Before the next command of the same client runs, both are served.
+    pusher.send("RPUSH k a b c\r\nLLEN k\r\n");
+    pusher.expect(":3\r\n:1\r\n");
+    first.expect(popped("k", "a"));
+    second.expect(popped("k", "c"));
+    pusher.await_info("clients", "blocked_clients", "0");
+    first.call("LPOP k", "$1\r\nb\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn every_way_to_make_a_list_serves() {
+    let server = start(settings());
+    let (mut waiter, mut other) = (connect(&server), connect(&server));
+    for command in ["RENAME from k", "COPY from k", "LMOVE from k LEFT LEFT"] {
+        other.call("DEL from k", &other_deleted(command));
+        other.call("RPUSH from a", ":1\r\n");
+        waiter.send("BLPOP k 0\r\n");
+        other.await_info("clients", "blocked_clients", "1");
+        other.send(format!("{command}\r\n"));
+        other.line();
+        if command.starts_with("LMOVE") {
+            other.line();
+        }
+        waiter.expect(popped("k", "a"));
+    }
+    server.stop().unwrap();
+}
+
+/// What is left of the round before.
+fn other_deleted(command: &str) -> String {
+    if command.starts_with("LMOVE") { ":1\r\n".into() } else { ":0\r\n".into() }
+}
+
+#[test]
+fn time_and_other_clients_end_a_wait() {
+    let server = start(settings());
+    let (mut waiter, mut other) = (connect(&server), connect(&server));
+    waiter.call("BLPOP k 0.05", "*-1\r\n");
+    waiter.call("BLMOVE k l LEFT LEFT 0.01", "$-1\r\n");
+    waiter.call("BLPOP k -1", "-ERR timeout is negative\r\n");
+    waiter.call("BLPOP k x", "-ERR timeout is not a float or out of range\r\n");
+    waiter.send("CLIENT ID\r\n");
+    let id = waiter.line()[1..].to_owned();
+    for (how, reply) in
+        [("TIMEOUT", "*-1\r\n"), ("ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n")]
+    {
+        waiter.send("BLPOP k 0\r\n");
+        other.await_info("clients", "blocked_clients", "1");
+        other.call(&format!("CLIENT UNBLOCK {id} {how}"), ":1\r\n");
+        waiter.expect(reply);
+    }
+    // Nobody takes what comes now.
+    other.call("RPUSH k a", ":1\r\n");
+    other.call("LPOP k", A);
+    server.stop().unwrap();
+}
+
+#[test]
+fn who_has_gone_takes_nothing() {
+    let server = start(settings());
+    let (mut waiter, mut other) = (connect(&server), connect(&server));
+    waiter.send("BLPOP k 0\r\n");
+    other.await_info("clients", "blocked_clients", "1");
+    drop(waiter);
+    other.await_info("clients", "blocked_clients", "0");
+    other.call("RPUSH k a", ":1\r\n");
+    other.call("LPOP k", A);
+    server.stop().unwrap();
+}
+
+#[test]
+fn other_types_do_not_end_a_wait() {
+    let server = start(settings());
+    let (mut waiter, mut other) = (connect(&server), connect(&server));
+    waiter.send("BLMOVE k l LEFT LEFT 0\r\n");
+    other.await_info("clients", "blocked_clients", "1");
+    other.call("SET k text", "+OK\r\n");
+    waiter.silence(Duration::from_millis(50));
+    other.call("DEL k", ":1\r\n");
+    other.call("SET l text", "+OK\r\n");
+    other.call("RPUSH k a", ":1\r\n");
+    waiter.expect("-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+    other.call("LPOP k", A);
+    server.stop().unwrap();
+}
