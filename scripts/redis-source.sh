@@ -5,6 +5,7 @@ set -euo pipefail
 
 readonly VERSION=7.0.15
 cache=${1:?usage: redis-source.sh FOLDER}
+here=$(cd "$(dirname "$0")/../tests/conformance" && pwd)
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 
@@ -36,8 +37,21 @@ fetch() {
     rm -rf "$cache/apt"
 }
 
-# The suite empties the functions before each block; a server without them is judged by the rest.
-prepare() { sed -i "s/^    r function flush$/    catch {r function flush}/" "$(found)/support/server.tcl"; }
+# Changes to the suite, the same for every server that it judges:
+# - it empties the functions before each block; a server without them is judged by the rest;
+# - code between tests that fails does not hide the tests after it (survive.tcl);
+# - whoever runs the tests ends with the process that started them.
+prepare() {
+    local tests
+    tests=$(found)
+    sed -i -e 's/^    r function flush$/    catch {r function flush}/' \
+        -e 's/uplevel 2 \$code/uplevel 2 [list each_command $code]/' \
+        -e '/^proc tags /,/^}/ s/uplevel 1 \$code/uplevel 1 [list each_command $code]/' "$tests/support/server.tcl"
+    sed -i -e 's/\[exec \$tclsh /[exec setpriv --pdeathsig KILL $tclsh /' \
+        -e '/^source tests\/support\/survive.tcl$/d' \
+        -e 's/^source tests\/support\/util.tcl$/&\nsource tests\/support\/survive.tcl/' "$tests/test_helper.tcl"
+    cp "$here/survive.tcl" "$tests/support/survive.tcl"
+}
 
 found() { find "$cache" -maxdepth 2 -path "*/redis-$VERSION/tests" -type d | head -1; }
 

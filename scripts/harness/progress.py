@@ -34,6 +34,12 @@ class Progress:
             self.stream.write(f"{self.what}: {self.done:,} of {self.total:,} in {seconds:.1f} s\n")
         self.stream.flush()
 
+    def clear(self):
+        """Leaves no trace in a terminal."""
+        if self.is_terminal:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+
     def _show(self):
         share = self.done / self.total if self.total else 1.0
         if self.is_terminal:

@@ -5,9 +5,11 @@ M is what redis-server 7.0.15 itself passes here; that is measured once and kept
 that cannot hold for DiskDB stands in skip.tsv with its reason, and counts as not passed."""
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from harness.process import diskdb_binary, target_directory  # noqa: E402
+from harness.progress import Progress  # noqa: E402
 
 # Servers of their own are what these test, or replication: nothing in them runs in external mode.
 NO_UNITS = ("unit/moduleapi", "unit/printver")
@@ -70,15 +73,23 @@ def skip_reasons():
     return reasons
 
 
-def baseline(options, source, units):
-    """What redis-server passes, by unit: measured once for each unit, then kept."""
+def measure_of(source):
+    """What the result of redis-server depends on: its version, the suite as it was changed, the tags."""
     version = subprocess.run(["redis-server", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
     if "v=7.0.15" not in version:
         sys.exit(f"the measure is redis-server 7.0.15, this is {version}")
-    kept = options.cache / "redis-7.0.15.json"
+    changed = ["test_helper.tcl", "support/server.tcl", "support/survive.tcl"]
+    suite = hashlib.sha256(b"".join((source / "tests" / name).read_bytes() for name in changed)).hexdigest()
+    return {"server": version.strip(), "suite": suite, "denied": DENIED_TAGS}
+
+
+def baseline(options, source, units):
+    """What redis-server passes, by unit: measured once for each unit, then kept."""
+    kept = options.cache / "redis-server.json"
     known = json.loads(kept.read_text()) if kept.exists() else {}
-    if known.get("denied") != DENIED_TAGS:
-        known = {"denied": DENIED_TAGS, "units": {}}
+    measure = measure_of(source)
+    if known.get("measure") != measure:
+        known = {"measure": measure, "units": {}}
     runner = UnitRunner(source, lambda: CappedServer(("--save", ""), "redis-server", megabytes=options.megabytes),
                         options.seconds)  # fmt: skip
     for unit in units:
@@ -93,16 +104,22 @@ def baseline(options, source, units):
 def measure(options, runner, unit, expected, reasons):
     """One unit against DiskDB: a row of the result."""
     began = time.monotonic()
+    progress = Progress(unit, len(expected))
+    runner.passed = progress.step
     outcome = runner.run(unit)
+    progress.clear()
     skipped = {test: reasons[unit, test] for test in expected if (unit, test) in reasons}
-    passed = sorted(test for test in expected if test in outcome.passed)
+    passed = sorted(test for test in expected if test in outcome.passed and test not in skipped)
+    stale = [f"passes, and stands in skip.tsv: {test}" for test in skipped if test in outcome.passed]
     missed = [test for test in expected if test not in outcome.passed and test not in skipped]
     row = {
         "unit": unit, "passed": len(passed), "of": len(expected), "skipped": skipped,
         "failed": {test: outcome.failed.get(test, "not reached") for test in missed},
-        "notes": outcome.notes, "seconds": round(time.monotonic() - began, 1),
+        "notes": outcome.notes + stale, "seconds": round(time.monotonic() - began, 1),
+        "peak_megabytes": outcome.peak_bytes >> 20,
     }  # fmt: skip
-    print(f"{unit:28} {len(passed):4} of {len(expected):4}   {row['seconds']:6.1f} s", flush=True)
+    print(f"{unit:28} {len(passed):4} of {len(expected):4}   {row['seconds']:6.1f} s {row['peak_megabytes']:5} MB",
+          flush=True)  # fmt: skip
     if options.failures:
         for test, reason in row["failed"].items():
             print(f"    {test}\n        {reason[:400]}")
@@ -121,6 +138,8 @@ def total(name, rows):
 
 def main():
     options = arguments()
+    # The servers end with their context managers, and those with an exception.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.cache.mkdir(parents=True, exist_ok=True)
     source = fetch_suite(options.cache)
     units = options.units or all_units(source)
@@ -141,6 +160,7 @@ def main():
     path = options.json or options.cache / "result.json"
     path.write_text(json.dumps(result, indent=1) + os.linesep)
     print(f"in full: {path}")
+    print(f"{result['all']['passed']} of {result['all']['of']}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
@@ -20,6 +21,8 @@ QUIET_SECONDS = 60
 MAX_RUNS = 6
 
 LINE = re.compile(r"^\[(ok|err|skip|ignore|exception)\]: (.*)$")
+# Whoever is started ends with the runner, even if that is killed.
+WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ELAPSED = re.compile(r" \(\d+ ms\)$")
 FAILED = re.compile(r"^(.*) in tests/\S+\.tcl$", re.DOTALL)
@@ -34,7 +37,7 @@ class CappedServer(Server):
         self.megabytes = megabytes
 
     def command(self):
-        return ["prlimit", f"--as={self.megabytes << 20}", "--", *super().command()]
+        return [*WITH_US, "prlimit", f"--as={self.megabytes << 20}", "--", *super().command()]
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Outcome:
     passed: set = field(default_factory=set)
     failed: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
+    peak_bytes: int = 0  # of the server's resident memory
 
     def note_failure(self, name, reason):
         self.failed.setdefault(name, reason.strip())
@@ -81,18 +85,19 @@ def parse(text):
 
 
 class UnitRunner:
-    """Runs unit files; `start` makes a server for each run."""
+    """Runs unit files; `start` makes a server for each run, `passed` is called for each test that passes."""
 
-    def __init__(self, source, start, seconds):
+    def __init__(self, source, start, seconds, passed=lambda: None):
         self.source = source
         self.start = start
         self.seconds = seconds
+        self.passed = passed
 
     def run(self, unit):
         """The outcome of a unit file: run again without what hung it, killed the server or aborted a block."""
         outcome, skipped = Outcome(), []
         for _ in range(MAX_RUNS):
-            run, dead = self._once(unit, skipped)
+            run, dead = self._once(unit, skipped, outcome)
             culprit = self._read(run, dead, outcome)
             if culprit is None or culprit in skipped:
                 break
@@ -101,31 +106,46 @@ class UnitRunner:
             outcome.failed = {name: why for name, why in outcome.failed.items() if name in skipped}
         return outcome
 
-    def _once(self, unit, skipped):
+    def _once(self, unit, skipped, outcome):
         with self.start() as server:
-            command = [
-                "tclsh", "tests/test_helper.tcl", "--host", "127.0.0.1", "--port", str(server.port),
-                "--baseport", str(random.randrange(20000, 28000)), "--single", unit, "--durable", "--clients", "1",
-                "--timeout", str(QUIET_SECONDS), "--tags", DENIED_TAGS,
-            ]  # fmt: skip
-            for name in skipped:
-                command += ["--skiptest", name]
-            suite = subprocess.Popen(
-                command, cwd=self.source, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-            try:
-                output, _ = suite.communicate(timeout=self.seconds)
-            except subprocess.TimeoutExpired:
-                signal_group(suite.pid)
-                output, _ = suite.communicate()
-            signal_group(suite.pid)
-            dead = not server.is_running()
-            tail = server.log_tail(5) if dead else ""
-        run = parse(output.decode("utf-8", "replace"))
+            output = self._output(self._command(unit, skipped, server.port))
+            dead = server.log_tail(5) if not server.is_running() else None
+            if dead is None:
+                outcome.peak_bytes = max(outcome.peak_bytes, server.peak_rss_bytes())
+        run = parse(output)
         if not run.events and not run.finished:
-            raise RuntimeError(f"the suite did not run {unit}:\n{output.decode('utf-8', 'replace')[-2000:]}")
-        return run, tail if dead else None
+            raise RuntimeError(f"the suite did not run {unit}:\n{output[-2000:]}")
+        return run, dead
+
+    def _command(self, unit, skipped, port):
+        command = [
+            *WITH_US, "tclsh", "tests/test_helper.tcl", "--host", "127.0.0.1", "--port", str(port),
+            "--baseport", str(random.randrange(20000, 28000)), "--single", unit, "--durable", "--clients", "1",
+            "--timeout", str(QUIET_SECONDS), "--tags", DENIED_TAGS,
+        ]  # fmt: skip
+        for name in skipped:
+            command += ["--skiptest", name]
+        return command
+
+    def _output(self, command):
+        """What the suite says until it ends, or until its time is up."""
+        suite = subprocess.Popen(
+            command, cwd=self.source, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", start_new_session=True,
+        )  # fmt: skip
+        watchdog = threading.Timer(self.seconds, kill_group, [suite.pid])
+        watchdog.start()
+        lines = []
+        try:
+            for line in suite.stdout:
+                lines.append(line)
+                if COLOUR.sub("", line).startswith("[ok]"):
+                    self.passed()
+        finally:
+            watchdog.cancel()
+            kill_group(suite.pid)
+            suite.wait()
+        return "".join(lines)
 
     def _read(self, run, dead, outcome):
         """Adds a run to the outcome; returns the test without which the file should run again, if any."""
@@ -157,7 +177,7 @@ class UnitRunner:
         return aborted
 
 
-def signal_group(pid):
+def kill_group(pid):
     """Ends what is left of a run: the suite starts clients of its own."""
     try:
         os.killpg(pid, signal.SIGKILL)
