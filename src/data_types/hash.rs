@@ -80,7 +80,7 @@ const DRAWS: usize = 32;
 /// [`crate::error::Error::WrongType`].
 pub fn open(tx: &ReadTx, key: &[u8]) -> Result<Option<Hash>> {
     let meta = tx.meta_of(key, Kind::Hash)?;
-    meta.map(|meta| Ok(Hash { dense: Dense::open(&meta, tx.namespace())? })).transpose()
+    meta.map(|meta| Hash::of(tx, &meta)).transpose()
 }
 
 /// The hash of a key that is to be written, without the fields that are dead: they are deleted on
@@ -114,6 +114,14 @@ pub fn open_or_create(tx: &mut WriteTx, slot: &mut Slot) -> Result<Hash> {
 }
 
 impl Hash {
+    /// The hash behind a header of the transaction's database. No reads.
+    ///
+    /// # Errors
+    /// When the header does not decode.
+    pub fn of(tx: &ReadTx, meta: &Meta) -> Result<Hash> {
+        Ok(Hash { dense: Dense::open(meta, tx.namespace())? })
+    }
+
     /// How many fields there are. O(1), and O(dead fields) where there are some.
     pub fn len(&self, tx: &ReadTx) -> Result<u64> {
         Ok(self.dense.len().saturating_sub(self.dead(tx)?.len() as u64))

@@ -8,6 +8,7 @@ pub mod key;
 pub mod list;
 pub mod pages;
 pub mod set;
+pub mod sort;
 pub mod sorted_set;
 pub mod string;
 pub mod tree;

@@ -73,6 +73,7 @@ impl Event {
     pub const LINSERT: Event = Event::new(EventClass::List, "linsert");
     pub const LSET: Event = Event::new(EventClass::List, "lset");
     pub const LREM: Event = Event::new(EventClass::List, "lrem");
+    pub const SORTSTORE: Event = Event::new(EventClass::List, "sortstore");
     pub const LTRIM: Event = Event::new(EventClass::List, "ltrim");
     pub const ZADD: Event = Event::new(EventClass::SortedSet, "zadd");
     pub const ZINCR: Event = Event::new(EventClass::SortedSet, "zincr");

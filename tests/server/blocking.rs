@@ -31,7 +31,7 @@ fn who_came_first_is_served_first() {
 fn every_way_to_make_a_list_serves() {
     let server = start(settings());
     let (mut waiter, mut other) = (connect(&server), connect(&server));
-    for command in ["RENAME from k", "COPY from k", "LMOVE from k LEFT LEFT"] {
+    for command in ["RENAME from k", "COPY from k", "LMOVE from k LEFT LEFT", "SORT from ALPHA STORE k"] {
         other.call("DEL from k", &other_deleted(command));
         other.call("RPUSH from a", ":1\r\n");
         waiter.send("BLPOP k 0\r\n");

@@ -6,6 +6,7 @@ pub(super) mod expire;
 mod object;
 mod rename;
 pub(super) mod scan;
+mod sort;
 mod wait;
 
 use super::Entry;
@@ -34,6 +35,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry::write::<dump::Restore>(),
     Entry::write::<dump::RestoreAsking>(),
     Entry::read::<scan::Scan>(),
+    Entry::write::<sort::Sort>(),
+    Entry::read::<sort::SortRo>(),
     Entry::read::<delete::Touch>(),
     Entry::read::<expire::Ttl>(),
     Entry::read::<object::Type>(),

@@ -108,11 +108,18 @@ impl<'a> List<'a> {
     /// # Errors
     /// [`crate::error::Error::WrongType`].
     pub fn get(tx: &'a ReadTx<'a>, key: &[u8]) -> Result<Option<List<'a>>> {
-        let Some(meta) = tx.meta_of(key, Kind::List)? else { return Ok(None) };
-        let (_, tree) = open(Some(&meta))?;
-        let version = version_of(Some(&meta));
+        tx.meta_of(key, Kind::List)?.map(|meta| List::of(tx, &meta)).transpose()
+    }
+
+    /// The list behind a header of the transaction's database. No reads.
+    ///
+    /// # Errors
+    /// When the header does not decode.
+    pub fn of(tx: &'a ReadTx<'a>, meta: &Meta) -> Result<List<'a>> {
+        let (_, tree) = open(Some(meta))?;
+        let version = version_of(Some(meta));
         let pages = ReadPages::new(tx, tx.namespace(), version, &[]);
-        Ok(Some(List { tx, version, tree, pages }))
+        Ok(List { tx, version, tree, pages })
     }
 
     /// How many elements there are. Never 0.
