@@ -77,6 +77,43 @@ impl<'a> Args<'a> {
         text::parse_i64(&self.bytes()?).ok_or(Error::NotInteger)
     }
 
+    /// The next word as a number from 1 on.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] when there is none; the text `otherwise` when it is something else.
+    pub fn from_one(&mut self, otherwise: &'static str) -> Result<u64> {
+        let number = text::parse_i64(&self.bytes()?).and_then(|number| u64::try_from(number).ok());
+        number.filter(|number| *number > 0).ok_or(Error::text(otherwise))
+    }
+
+    /// Reads `numkeys key [key ...]`; something must follow.
+    ///
+    /// # Errors
+    /// When the number is none, or too large for what follows.
+    pub fn counted_keys(&mut self) -> Result<Vec<Bytes>> {
+        let count = self.from_one("ERR numkeys should be greater than 0")?;
+        if count >= self.remaining() as u64 {
+            return Err(Error::Syntax);
+        }
+        (0..count).map(|_| self.bytes()).collect()
+    }
+
+    /// Reads `[COUNT count]` up to the end; 1 if it is not there.
+    ///
+    /// # Errors
+    /// When something else follows, or the number is none.
+    pub fn count_to_pop(&mut self) -> Result<u64> {
+        if self.is_empty() {
+            return Ok(1);
+        }
+        if self.remaining() < 2 || !self.take("COUNT") {
+            return Err(Error::Syntax);
+        }
+        let count = self.from_one("ERR count should be greater than 0")?;
+        self.end()?;
+        Ok(count)
+    }
+
     /// How many members a client wants, repeated ones if it is negative; `most` either way.
     ///
     /// # Errors

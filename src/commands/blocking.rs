@@ -2,8 +2,8 @@
 
 use super::args::Args;
 use super::{Command, Context};
+use crate::encoding::long_double::LongDouble;
 use crate::encoding::numbers::Kind;
-use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::instance::clients::Unblock;
 use crate::instance::waiters::Ticket;
@@ -14,6 +14,8 @@ use crate::storage::ReadTier;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
+
+const TOO_LONG: Error = Error::text("ERR timeout is out of range");
 
 /// A command that waits until a key has what it wants. It is tried when it comes, and after every
 /// commit that touches one of its keys, until it has a reply or its time is up.
@@ -43,22 +45,17 @@ pub trait BlockingCommand: Command + Send + Sync + 'static {
 /// Redis' texts for what is no number, negative, or too large.
 pub fn timeout_ms(args: &mut Args) -> Result<u64> {
     const NOT_FLOAT: Error = Error::text("ERR timeout is not a float or out of range");
-    const TOO_LARGE: Error = Error::text("ERR timeout is out of range");
-    let word = args.bytes()?;
-    let seconds = std::str::from_utf8(&word).ok().filter(|word| !word.starts_with('+') || word.len() > 1);
-    let seconds = seconds.and_then(|word| word.parse::<f64>().ok()).filter(|seconds| !seconds.is_nan());
-    let seconds = seconds.ok_or(NOT_FLOAT)?;
-    if text::parse_i64(&word).is_none() && seconds.is_infinite() {
-        return Err(TOO_LARGE);
-    }
-    let ms = (seconds * 1000.0).ceil();
-    if ms > i64::MAX as f64 {
-        return Err(TOO_LARGE);
-    }
-    if ms < 0.0 {
-        return Err(Error::text("ERR timeout is negative"));
-    }
-    Ok(ms as u64)
+    let seconds = LongDouble::parse(&args.bytes()?).ok_or(NOT_FLOAT)?;
+    u64::try_from(seconds.thousandths().ok_or(TOO_LONG)?).map_err(|_| Error::text("ERR timeout is negative"))
+}
+
+/// Reads `key [key ...] timeout`, the time in ms.
+///
+/// # Errors
+/// As [`timeout_ms`].
+pub fn keys_and_timeout(args: &mut Args) -> Result<(Vec<Bytes>, u64)> {
+    let keys = (1..args.remaining()).map(|_| args.bytes()).collect::<Result<_>>()?;
+    Ok((keys, timeout_ms(args)?))
 }
 
 pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
@@ -71,7 +68,7 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
     let timeout_ms = command.timeout_ms();
     let until_ms = match timeout_ms {
         0 => None,
-        ms => Some(now_ms.checked_add(ms).ok_or(Error::text("ERR timeout is out of range"))?),
+        ms => Some(now_ms.checked_add(ms).filter(|until| i64::try_from(*until).is_ok()).ok_or(TOO_LONG)?),
     };
     let origin = context.origin();
     let command = Arc::new(command);

@@ -232,6 +232,11 @@ impl KeySpec {
     pub const fn range(first: i32, last: i32, step: i32, flags: KeyFlags) -> KeySpec {
         KeySpec { begin: Begin::Index(first), find: Find::Range { last, step, limit: 0 }, flags }
     }
+
+    /// As many keys as word `index` says, right behind it.
+    pub const fn counted(index: i32, flags: KeyFlags) -> KeySpec {
+        KeySpec { begin: Begin::Index(index), find: Find::Number { number: 0, first: 1, step: 1 }, flags }
+    }
 }
 
 /// Everything about a command that is not what it does.

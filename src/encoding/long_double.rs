@@ -75,6 +75,19 @@ impl LongDouble {
         self.0.is_infinite()
     }
 
+    /// The number in thousandths, rounded up; none if that is more than 64 bits take. What is too low
+    /// is the lowest.
+    pub fn thousandths(self) -> Option<i64> {
+        let thousand = X87DoubleExtended::from_u128(1000).value;
+        let mut exact = false;
+        let product = (self.0 * thousand).value;
+        let number = product.to_i128_r(64, Round::TowardPositive, &mut exact);
+        if !number.status.contains(Status::INVALID_OP) {
+            return i64::try_from(number.value).ok();
+        }
+        self.0.is_negative().then_some(i64::MIN)
+    }
+
     /// The number as Redis stores it: plain notation, at most 17 decimal places, no zeros at the end.
     pub fn to_text(self) -> String {
         if self.is_infinite() {
@@ -231,6 +244,19 @@ mod tests {
         }
         let long = [b'1'; MAX_TEXT_BYTES];
         assert_eq!(LongDouble::parse(&long), None);
+    }
+
+    #[test]
+    fn thousandths_are_rounded_up() {
+        let of = |text: &str| LongDouble::parse(text.as_bytes()).unwrap().thousandths();
+        assert_eq!(of("1.5"), Some(1500));
+        assert_eq!(of("1e-4000"), Some(1));
+        assert_eq!(of("-0.0001"), Some(0));
+        assert_eq!(of("-0.0011"), Some(-1));
+        assert_eq!(of("9223372036854775.807"), Some(i64::MAX));
+        assert_eq!(of("9223372036854775.808"), None);
+        assert_eq!(of("inf"), None);
+        assert_eq!(of("-1e4000"), Some(i64::MIN));
     }
 
     proptest! {

@@ -103,3 +103,42 @@ fn other_types_do_not_end_a_wait() {
     other.call("LPOP k", A);
     server.stop().unwrap();
 }
+
+#[test]
+fn sorted_sets_serve_who_waits() {
+    let server = start(settings());
+    let (mut first, mut second, mut third) = (connect(&server), connect(&server), connect(&server));
+    let mut adder = connect(&server);
+    first.send("BZPOPMAX y z 0\r\n");
+    adder.await_info("clients", "blocked_clients", "1");
+    second.send("BZMPOP 0 2 z y MIN COUNT 2\r\n");
+    adder.await_info("clients", "blocked_clients", "2");
+    third.send("HELLO 3\r\nPING\r\n");
+    while third.line() != "+PONG" {}
+    third.send("BZPOPMIN z 0\r\n");
+    adder.await_info("clients", "blocked_clients", "3");
+    // A list is of no use to them.
+    adder.call("RPUSH z a", ":1\r\n");
+    adder.call("DEL z", ":1\r\n");
+    adder.send("ZADD z 1 a 2 b 3 c 4 d 5 e\r\nZCARD z\r\n");
+    adder.expect(":5\r\n:1\r\n");
+    first.expect("*3\r\n$1\r\nz\r\n$1\r\ne\r\n$1\r\n5\r\n");
+    second.expect("*2\r\n$1\r\nz\r\n*2\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n*2\r\n$1\r\nb\r\n$1\r\n2\r\n");
+    third.expect("*3\r\n$1\r\nz\r\n$1\r\nc\r\n,3\r\n");
+    adder.await_info("clients", "blocked_clients", "0");
+    for command in ["ZINCRBY z 1 m", "ZUNIONSTORE z 1 from", "ZRANGESTORE z from 0 -1", "RENAME from z"] {
+        adder.call("DEL z", &format!(":{}\r\n", u8::from(command.starts_with("ZINCRBY"))));
+        adder.send("ZADD from 1 m\r\n");
+        adder.line();
+        first.send("BZPOPMIN z 0\r\n");
+        adder.await_info("clients", "blocked_clients", "1");
+        adder.send(format!("{command}\r\n"));
+        first.expect("*3\r\n$1\r\nz\r\n$1\r\nm\r\n$1\r\n1\r\n");
+        // Whatever the reply is.
+        adder.line();
+        if command.starts_with("ZINCRBY") {
+            adder.line();
+        }
+    }
+    server.stop().unwrap();
+}

@@ -5,8 +5,8 @@ use super::pop::{ManyKeys, pop};
 use super::{MOVE_KEYS, POP};
 use crate::commands::Command;
 use crate::commands::args::Args;
-use crate::commands::blocking::{BlockingCommand, timeout_ms};
-use crate::commands::spec::{Arity, Begin, Find, Flags, Group, KeySpec, Spec};
+use crate::commands::blocking::{BlockingCommand, keys_and_timeout, timeout_ms};
+use crate::commands::spec::{Arity, Flags, Group, KeySpec, Spec};
 use crate::data_types::list::End;
 use crate::encoding::numbers::Kind;
 use crate::error::Result;
@@ -50,11 +50,8 @@ impl<const LEFT: bool> Command for BlockingPop<LEFT> {
     type Output = Reply;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        let mut keys = Vec::with_capacity(args.remaining());
-        while args.remaining() > 1 {
-            keys.push(args.bytes()?);
-        }
-        Ok(BlockingPop { keys, timeout_ms: timeout_ms(args)? })
+        let (keys, timeout_ms) = keys_and_timeout(args)?;
+        Ok(BlockingPop { keys, timeout_ms })
     }
 }
 
@@ -97,11 +94,7 @@ pub struct BLMPop {
 
 impl Command for BLMPop {
     const SPEC: Spec = Spec::new("BLMPOP", Group::List, Arity::AtLeast(5))
-        .keys(&[KeySpec {
-            begin: Begin::Index(2),
-            find: Find::Number { number: 0, first: 1, step: 1 },
-            flags: POP,
-        }])
+        .keys(&[KeySpec::counted(2, POP)])
         .flags(Flags::MOVABLEKEYS)
         .syntax("timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]")
         .doc(
@@ -113,8 +106,10 @@ impl Command for BLMPop {
     type Output = Reply;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        let timeout_ms = timeout_ms(args)?;
-        Ok(BLMPop { timeout_ms, many: ManyKeys::parse(args)? })
+        // Redis looks at the timeout last.
+        let mut timeout = args.clone();
+        args.bytes()?;
+        Ok(BLMPop { many: ManyKeys::parse(args)?, timeout_ms: timeout_ms(&mut timeout)? })
     }
 }
 

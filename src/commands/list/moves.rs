@@ -1,6 +1,5 @@
 //! From one list to another: `LMOVE`, `LMOVEM`, `RPOPLPUSH`.
 
-use super::pop::from_one;
 use super::{MOVE_KEYS, end, pop_event, push_event};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
@@ -31,7 +30,7 @@ impl Amount {
             return Ok(Amount::ONE);
         }
         let exactly = args.take_one(&[("COUNT", false), ("EXACTLY", true)]).ok_or(Error::Syntax)?;
-        let count = from_one(args, "ERR count should be greater than 0")?;
+        let count = args.from_one("ERR count should be greater than 0")?;
         let one_by_one = args.take_one(&[("OBO", true), ("BULK", false)]).ok_or(Error::Syntax)?;
         args.end()?;
         Ok(Amount { count, exactly, one_by_one })

@@ -2,7 +2,7 @@
 
 use super::{POP, POP_KEY, end, pop_event};
 use crate::commands::args::Args;
-use crate::commands::spec::{Arity, Begin, Find, Flags, Group, KeySpec, Spec};
+use crate::commands::spec::{Arity, Flags, Group, KeySpec, Spec};
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::list::{Edit, End};
 use crate::encoding::text;
@@ -89,31 +89,9 @@ pub(super) struct ManyKeys {
     pub count: u64,
 }
 
-/// The next word as a number from 1 on.
-pub(super) fn from_one(args: &mut Args, otherwise: &'static str) -> Result<u64> {
-    let number = text::parse_i64(&args.bytes()?).and_then(|number| u64::try_from(number).ok());
-    number.filter(|number| *number > 0).ok_or(Error::text(otherwise))
-}
-
 impl ManyKeys {
     pub(super) fn parse(args: &mut Args) -> Result<ManyKeys> {
-        let count = from_one(args, "ERR numkeys should be greater than 0")?;
-        if count >= args.remaining() as u64 {
-            return Err(Error::Syntax);
-        }
-        let mut keys = Vec::with_capacity(count as usize);
-        for _ in 0..count {
-            keys.push(args.bytes()?);
-        }
-        let end = end(args)?;
-        let mut count = None;
-        while !args.is_empty() {
-            if count.is_some() || args.remaining() < 2 || !args.take("COUNT") {
-                return Err(Error::Syntax);
-            }
-            count = Some(from_one(args, "ERR count should be greater than 0")?);
-        }
-        Ok(ManyKeys { keys, end, count: count.unwrap_or(1) })
+        Ok(ManyKeys { keys: args.counted_keys()?, end: end(args)?, count: args.count_to_pop()? })
     }
 
     /// Pops from the first list that is there.
@@ -132,11 +110,7 @@ pub struct LMPop(ManyKeys);
 
 impl Command for LMPop {
     const SPEC: Spec = Spec::new("LMPOP", Group::List, Arity::AtLeast(4))
-        .keys(&[KeySpec {
-            begin: Begin::Index(1),
-            find: Find::Number { number: 0, first: 1, step: 1 },
-            flags: POP,
-        }])
+        .keys(&[KeySpec::counted(1, POP)])
         .flags(Flags::MOVABLEKEYS)
         .syntax("numkeys key [key ...] <LEFT | RIGHT> [COUNT count]")
         .doc(

@@ -2,7 +2,7 @@
 
 use super::{ACCESS, set_of};
 use crate::commands::args::Args;
-use crate::commands::spec::{Arity, Begin, Find, Flags, Group, KeyFlags, KeySpec, Spec};
+use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
 use crate::commands::{Command, ReadCommand, WriteCommand};
 use crate::data_types::set::{self, Combination};
 use crate::encoding::text;
@@ -15,8 +15,7 @@ use bytes::Bytes;
 const KEYS: &[KeySpec] = &[KeySpec::range(1, -1, 1, ACCESS)];
 const STORE_KEYS: &[KeySpec] =
     &[KeySpec::at(1, KeyFlags::OW.and(KeyFlags::UPDATE)), KeySpec::range(2, -1, 1, ACCESS)];
-const COUNTED_KEYS: &[KeySpec] =
-    &[KeySpec { begin: Begin::Index(1), find: Find::Number { number: 0, first: 1, step: 1 }, flags: ACCESS }];
+const COUNTED_KEYS: &[KeySpec] = &[KeySpec::counted(1, ACCESS)];
 
 const READS: &str =
     "O(N*M) where N is the number of members that are walked over and M is the number of sets";

@@ -1,7 +1,7 @@
 //! Several sorted sets: `ZDIFF`, `ZDIFFSTORE`, `ZINTER`, `ZINTERCARD`, `ZINTERSTORE`, `ZUNION`,
 //! `ZUNIONSTORE`.
 
-use super::{READ, counted_keys, shown, spec};
+use super::{READ, shown, spec};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, KeyFlags, KeySpec, Spec};
 use crate::commands::{Command, ReadCommand, WriteCommand};
@@ -111,7 +111,7 @@ const AGGREGATED: &str = "numkeys key [key ...] [WEIGHTS weight [weight ...]] \
 const AGGREGATED_STORE: &str = "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] \
                                 [AGGREGATE <SUM | MIN | MAX | COUNT>]";
 
-const READ_KEYS: &[KeySpec] = &[counted_keys(1, READ)];
+const READ_KEYS: &[KeySpec] = &[KeySpec::counted(1, READ)];
 
 /// `ZUNION`, `ZINTER` and `ZDIFF`.
 pub struct Combine<const OP: u8>(Sets);
@@ -179,7 +179,8 @@ impl<const OP: u8> Command for CombineStore<OP> {
                 "Stores in a key what the first sorted set has and no other one.",
             ),
         };
-        const KEYS: &[KeySpec] = &[KeySpec::at(1, KeyFlags::OW.and(KeyFlags::UPDATE)), counted_keys(2, READ)];
+        const KEYS: &[KeySpec] =
+            &[KeySpec::at(1, KeyFlags::OW.and(KeyFlags::UPDATE)), KeySpec::counted(2, READ)];
         spec(name, Arity::AtLeast(4))
             .keys(KEYS)
             .flags(Flags::DENYOOM.and(Flags::MOVABLEKEYS))

@@ -1,6 +1,7 @@
 //! The sorted set family.
 
 mod add;
+mod blocking;
 mod combine;
 mod pop;
 mod random;
@@ -10,12 +11,15 @@ mod remove;
 mod scan;
 
 use super::Entry;
-use super::spec::{Arity, Begin, Find, Group, KeyFlags, KeySpec, Spec};
+use super::spec::{Arity, Group, KeyFlags, KeySpec, Spec};
 use super::string::{READ, UPDATE};
 use crate::data_types::sorted_set::Scored;
 use crate::protocol::Reply;
 
 pub static COMMANDS: &[Entry] = &[
+    Entry::blocking::<blocking::BZMPop>(),
+    Entry::blocking::<blocking::BZPopMax>(),
+    Entry::blocking::<blocking::BZPopMin>(),
     Entry::write::<add::ZAdd>(),
     Entry::read::<read::ZCard>(),
     Entry::read::<read::ZCount>(),
@@ -57,11 +61,6 @@ const REMOVE_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::DELET
 const POP: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
 const POP_KEY: &[KeySpec] = &[KeySpec::at(1, POP)];
 const STORE_FROM: &[KeySpec] = &[KeySpec::at(1, KeyFlags::OW.and(KeyFlags::UPDATE)), KeySpec::at(2, READ)];
-
-/// As many keys as the word at `index` says, behind it.
-const fn counted_keys(index: i32, flags: KeyFlags) -> KeySpec {
-    KeySpec { begin: Begin::Index(index), find: Find::Number { number: 0, first: 1, step: 1 }, flags }
-}
 
 const fn spec(name: &'static str, arity: Arity) -> Spec {
     Spec::new(name, Group::SortedSet, arity)

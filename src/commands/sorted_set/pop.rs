@@ -1,8 +1,8 @@
 //! Taking members from the ends: `ZMPOP`, `ZPOPMAX`, `ZPOPMIN`.
 
-use super::{POP, POP_KEY, counted_keys, pairs, spec};
+use super::{POP, POP_KEY, pairs, spec};
 use crate::commands::args::Args;
-use crate::commands::spec::{Arity, Flags, Spec};
+use crate::commands::spec::{Arity, Flags, KeySpec, Spec};
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::sorted_set::{Edit, Scored};
 use crate::encoding::text;
@@ -14,7 +14,7 @@ use crate::protocol::Reply;
 use bytes::Bytes;
 
 /// Takes up to `count` members from an end of a sorted set, the outermost first.
-fn pop(tx: &mut WriteTx, key: &Bytes, max: bool, count: u64) -> Result<Vec<Scored>> {
+pub(super) fn pop(tx: &mut WriteTx, key: &Bytes, max: bool, count: u64) -> Result<Vec<Scored>> {
     let mut set = Edit::open(tx, key)?;
     let count = count.min(set.len());
     let ranks = if max { set.len() - count..set.len() } else { 0..count };
@@ -26,6 +26,11 @@ fn pop(tx: &mut WriteTx, key: &Bytes, max: bool, count: u64) -> Result<Vec<Score
         popped.reverse();
     }
     Ok(popped)
+}
+
+/// A member and its score, side by side.
+pub(super) fn flat((member, score): Scored) -> [Reply; 2] {
+    [member.into(), Reply::Double(score)]
 }
 
 /// `ZPOPMIN`, and `ZPOPMAX` (`MAX`).
@@ -82,21 +87,44 @@ impl<const MAX: bool> WriteCommand for Pop<MAX> {
         if self.count.is_some() {
             return Ok(pairs(popped));
         }
-        let flat = popped.into_iter().flat_map(|(member, score)| [member.into(), Reply::Double(score)]);
-        Ok(Reply::Array(flat.collect()))
+        Ok(Reply::Array(popped.into_iter().flat_map(flat).collect()))
+    }
+}
+
+/// What `ZMPOP` and `BZMPOP` have in common.
+pub(super) struct ManyKeys {
+    pub keys: Vec<Bytes>,
+    max: bool,
+    count: u64,
+}
+
+impl ManyKeys {
+    pub(super) fn parse(args: &mut Args) -> Result<ManyKeys> {
+        let keys = args.counted_keys()?;
+        let max = args.take_one(&[("MIN", false), ("MAX", true)]).ok_or(Error::Syntax)?;
+        Ok(ManyKeys { keys, max, count: args.count_to_pop()? })
+    }
+
+    /// Pops from the first sorted set that is there.
+    pub(super) fn pop(&self, tx: &mut WriteTx) -> Result<Option<Reply>> {
+        for key in &self.keys {
+            let popped = pop(tx, key, self.max, self.count)?;
+            if popped.is_empty() {
+                continue;
+            }
+            let nested = popped.into_iter().map(|scored| Reply::Array(flat(scored).into()));
+            return Ok(Some(Reply::Array(vec![key.clone().into(), Reply::Array(nested.collect())])));
+        }
+        Ok(None)
     }
 }
 
 /// `ZMPOP`.
-pub struct ZMPop {
-    pub keys: Vec<Bytes>,
-    pub max: bool,
-    pub count: u64,
-}
+pub struct ZMPop(ManyKeys);
 
 impl Command for ZMPop {
     const SPEC: Spec = spec("ZMPOP", Arity::AtLeast(4))
-        .keys(&[counted_keys(1, POP)])
+        .keys(&[KeySpec::counted(1, POP)])
         .flags(Flags::MOVABLEKEYS)
         .syntax("numkeys key [key ...] <MIN | MAX> [COUNT count]")
         .doc(
@@ -108,43 +136,16 @@ impl Command for ZMPop {
     type Output = Reply;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        let positive = |args: &mut Args, error: Error| {
-            let count = text::parse_i64(&args.bytes()?).and_then(|count| u64::try_from(count).ok());
-            count.filter(|count| *count > 0).ok_or(error)
-        };
-        let count = positive(args, Error::text("ERR numkeys should be greater than 0"))?;
-        if count >= args.remaining() as u64 {
-            return Err(Error::Syntax);
-        }
-        let keys = (0..count).map(|_| args.bytes()).collect::<Result<_>>()?;
-        let max = args.take_one(&[("MIN", false), ("MAX", true)]).ok_or(Error::Syntax)?;
-        let mut count = None;
-        while !args.is_empty() {
-            if count.is_some() || args.remaining() < 2 || !args.take("COUNT") {
-                return Err(Error::Syntax);
-            }
-            count = Some(positive(args, Error::text("ERR count should be greater than 0"))?);
-        }
-        Ok(ZMPop { keys, max, count: count.unwrap_or(1) })
+        ManyKeys::parse(args).map(ZMPop)
     }
 }
 
 impl WriteCommand for ZMPop {
     fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
+        Keys::many(&self.0.keys)
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        for key in &self.keys {
-            let popped = pop(tx, key, self.max, self.count)?;
-            if popped.is_empty() {
-                continue;
-            }
-            let nested = popped
-                .into_iter()
-                .map(|(member, score)| Reply::Array(vec![member.into(), Reply::Double(score)]));
-            return Ok(Reply::Array(vec![key.clone().into(), Reply::Array(nested.collect())]));
-        }
-        Ok(Reply::NullArray)
+        Ok(self.0.pop(tx)?.unwrap_or(Reply::NullArray))
     }
 }

@@ -1,0 +1,136 @@
+//! Those that wait: `BZMPOP`, `BZPOPMAX`, `BZPOPMIN`.
+
+use super::pop::{ManyKeys, flat, pop};
+use super::{POP, spec};
+use crate::commands::Command;
+use crate::commands::args::Args;
+use crate::commands::blocking::{BlockingCommand, keys_and_timeout, timeout_ms};
+use crate::commands::spec::{Arity, Flags, KeySpec, Spec};
+use crate::encoding::numbers::Kind;
+use crate::error::Result;
+use crate::keyspace::Keys;
+use crate::keyspace::tx::WriteTx;
+use crate::protocol::Reply;
+use bytes::Bytes;
+
+/// `BZPOPMIN`, and `BZPOPMAX` (`MAX`).
+pub struct BlockingPop<const MAX: bool> {
+    keys: Vec<Bytes>,
+    timeout_ms: u64,
+}
+
+pub type BZPopMin = BlockingPop<false>;
+pub type BZPopMax = BlockingPop<true>;
+
+impl<const MAX: bool> Command for BlockingPop<MAX> {
+    const SPEC: Spec = {
+        const KEYS: &[KeySpec] = &[KeySpec::range(1, -2, 1, POP)];
+        const COMPLEXITY: &str = "O(log N), N being the number of members in the sorted set";
+        let name = if MAX { "BZPOPMAX" } else { "BZPOPMIN" };
+        let spec =
+            spec(name, Arity::AtLeast(3)).keys(KEYS).flags(Flags::FAST).syntax("key [key ...] timeout");
+        if MAX {
+            spec.doc(
+                "5.0.0",
+                COMPLEXITY,
+                "Removes and returns the member with the highest score of the first sorted set that is there. \
+                 Waits for one otherwise.",
+            )
+        } else {
+            spec.doc(
+                "5.0.0",
+                COMPLEXITY,
+                "Removes and returns the member with the lowest score of the first sorted set that is there. \
+                 Waits for one otherwise.",
+            )
+        }
+    };
+    type Output = Reply;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        let (keys, timeout_ms) = keys_and_timeout(args)?;
+        Ok(BlockingPop { keys, timeout_ms })
+    }
+}
+
+impl<const MAX: bool> BlockingCommand for BlockingPop<MAX> {
+    const KIND: Kind = Kind::SortedSet;
+
+    fn keys(&self) -> Keys<'_> {
+        Keys::many(&self.keys)
+    }
+
+    fn waits_for(&self) -> &[Bytes] {
+        &self.keys
+    }
+
+    fn timeout_ms(&self) -> u64 {
+        self.timeout_ms
+    }
+
+    fn attempt(&self, tx: &mut WriteTx<'_>) -> Result<Option<Reply>> {
+        for key in &self.keys {
+            if let Some(scored) = pop(tx, key, MAX, 1)?.pop() {
+                let words = std::iter::once(key.clone().into()).chain(flat(scored));
+                return Ok(Some(Reply::Array(words.collect())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn timed_out(&self) -> Reply {
+        Reply::NullArray
+    }
+}
+
+/// `BZMPOP`.
+pub struct BZMPop {
+    many: ManyKeys,
+    timeout_ms: u64,
+}
+
+impl Command for BZMPop {
+    const SPEC: Spec = spec("BZMPOP", Arity::AtLeast(5))
+        .keys(&[KeySpec::counted(2, POP)])
+        .flags(Flags::MOVABLEKEYS)
+        .syntax("timeout numkeys key [key ...] <MIN | MAX> [COUNT count]")
+        .doc(
+            "7.0.0",
+            "O(K + M log N), K being the number of keys, N the number of members in the sorted set and M the \
+             number of members popped",
+            "Removes and returns members with the lowest or highest scores of the first sorted set that is there. \
+             Waits for one otherwise.",
+        );
+    type Output = Reply;
+
+    fn parse(args: &mut Args) -> Result<Self> {
+        // Redis looks at the timeout last.
+        let mut timeout = args.clone();
+        args.bytes()?;
+        Ok(BZMPop { many: ManyKeys::parse(args)?, timeout_ms: timeout_ms(&mut timeout)? })
+    }
+}
+
+impl BlockingCommand for BZMPop {
+    const KIND: Kind = Kind::SortedSet;
+
+    fn keys(&self) -> Keys<'_> {
+        Keys::many(&self.many.keys)
+    }
+
+    fn waits_for(&self) -> &[Bytes] {
+        &self.many.keys
+    }
+
+    fn timeout_ms(&self) -> u64 {
+        self.timeout_ms
+    }
+
+    fn attempt(&self, tx: &mut WriteTx<'_>) -> Result<Option<Reply>> {
+        self.many.pop(tx)
+    }
+
+    fn timed_out(&self) -> Reply {
+        Reply::NullArray
+    }
+}
