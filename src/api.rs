@@ -124,6 +124,7 @@ impl Connection {
             let mut context = Context { instance: &self.instance, session: &mut self.session };
             match commands::execute(&mut context, words) {
                 Err(Error::Blocked { until_ms }) => self.session.wait_ended = Some(self.wait(until_ms)),
+                Ok(Reply::Strings(strings)) => break Ok(strings.unpacked()),
                 result => break result,
             }
         };

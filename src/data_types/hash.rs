@@ -19,6 +19,7 @@ use crate::keyspace::event::Event;
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
 use crate::storage::Space;
 use bytes::Bytes;
+use std::ops::ControlFlow;
 
 /// Flag of a field that has a deadline.
 const EXPIRES: u8 = 1 << 0;
@@ -38,7 +39,7 @@ impl Field {
     }
 
     fn lives(&self, now_ms: u64) -> bool {
-        self.expire_at_ms.is_none_or(|deadline_ms| deadline_ms > now_ms)
+        lives(self.expire_at_ms, now_ms)
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -53,16 +54,25 @@ impl Field {
 
     /// Reads the bytes on disk; the value keeps their memory.
     fn decode(bytes: Bytes) -> DecodeResult<Field> {
-        const BAD: DecodeError = DecodeError { what: "field" };
-        let mut rest: &[u8] = &bytes;
-        let flags = *rest.split_off_first().ok_or(BAD)?;
-        if flags & !EXPIRES != 0 {
-            return Err(BAD);
-        }
-        let expire_at_ms = if flags & EXPIRES != 0 { Some(varint::take(&mut rest)?) } else { None };
-        let value = bytes.slice(bytes.len() - rest.len()..);
+        let (value, expire_at_ms) = parts(&bytes)?;
+        let value = bytes.slice(bytes.len() - value.len()..);
         Ok(Field { value, expire_at_ms })
     }
+}
+
+fn lives(expire_at_ms: Option<u64>, now_ms: u64) -> bool {
+    expire_at_ms.is_none_or(|deadline_ms| deadline_ms > now_ms)
+}
+
+/// The value and the deadline in the bytes of a field.
+fn parts(mut bytes: &[u8]) -> DecodeResult<(&[u8], Option<u64>)> {
+    const BAD: DecodeError = DecodeError { what: "field" };
+    let flags = *bytes.split_off_first().ok_or(BAD)?;
+    if flags & !EXPIRES != 0 {
+        return Err(BAD);
+    }
+    let expire_at_ms = if flags & EXPIRES != 0 { Some(varint::take(&mut bytes)?) } else { None };
+    Ok((bytes, expire_at_ms))
 }
 
 /// A hash as a command works on it: changes of fields are written at once, the header by
@@ -163,6 +173,17 @@ impl Hash {
     pub fn field(&self, tx: &ReadTx, field: &[u8]) -> Result<Option<Field>> {
         let found = self.dense.get(tx, field)?.map(Field::decode).transpose()?;
         Ok(found.filter(|field| field.lives(tx.now_ms())))
+    }
+
+    /// Shows every field and its value to `visit`.
+    pub fn walk(&self, tx: &ReadTx, mut visit: impl FnMut(&[u8], &[u8])) -> Result<()> {
+        self.dense.walk(tx, |field, payload| {
+            let (value, expire_at_ms) = parts(payload)?;
+            if lives(expire_at_ms, tx.now_ms()) {
+                visit(field, value);
+            }
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// All fields and their values.

@@ -84,8 +84,8 @@ fn form_with(tx: &ReadTx, set: &Dense, member: &[u8], packing: SetPacking) -> Re
     }
     let mut fits = set.len() < packing.entries && member.len() as u64 <= packing.value;
     if fits && set.form == Form::IntSet {
-        set.walk(tx, |entry| {
-            fits &= entry.member.len() as u64 <= packing.value;
+        set.walk(tx, |member, _| {
+            fits &= member.len() as u64 <= packing.value;
             Ok(ControlFlow::Continue(()))
         })?;
     }
@@ -190,13 +190,13 @@ pub fn combine(tx: &ReadTx, keys: &[Bytes], how: Combination, limit: u64) -> Res
     let Some(Some(walked)) = sets.first() else { return Ok(Vec::new()) };
     let wanted = how == Combination::Inter;
     let mut found = Vec::new();
-    walked.walk(tx, |entry| {
+    walked.walk(tx, |member, _| {
         for other in sets[1..].iter().flatten() {
-            if other.contains(tx, &entry.member)? != wanted {
+            if other.contains(tx, member)? != wanted {
                 return Ok(ControlFlow::Continue(()));
             }
         }
-        found.push(entry.member);
+        found.push(Bytes::copy_from_slice(member));
         Ok(if found.len() as u64 >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     Ok(found)
@@ -206,9 +206,10 @@ fn union(tx: &ReadTx, sets: &[Option<Dense>], limit: u64) -> Result<Vec<Bytes>> 
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for set in sets.iter().flatten() {
-        set.walk(tx, |entry| {
-            if seen.insert(entry.member.clone()) {
-                found.push(entry.member);
+        set.walk(tx, |member, _| {
+            let member = Bytes::copy_from_slice(member);
+            if seen.insert(member.clone()) {
+                found.push(member);
             }
             Ok(if found.len() as u64 >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;

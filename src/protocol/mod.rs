@@ -4,12 +4,14 @@ pub mod number;
 pub mod parse;
 pub mod reply;
 pub mod request;
+pub mod strings;
 mod text;
 pub mod write;
 
 pub use parse::RequestParser;
 pub use reply::{Reply, fields};
 pub use request::{Limits, ProtocolError, Request, Words};
+pub use strings::{Shape, Strings, StringsBuilder};
 pub use write::{Mark, ReplyBuffer};
 
 /// The dialect a client is answered in. Requests need none: RESP arrays and plain lines are told

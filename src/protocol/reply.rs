@@ -1,5 +1,6 @@
 //! What a command answers, before it is written in one of the protocols.
 
+use super::strings::Strings;
 use bytes::Bytes;
 use std::borrow::Cow;
 
@@ -20,6 +21,8 @@ pub enum Reply {
     /// RESP3 `_`, RESP2 `*-1`.
     NullArray,
     Array(Vec<Reply>),
+    /// An array, a map or a set of nothing but bulk strings. Programs that embed DiskDB get it unpacked.
+    Strings(Strings),
     /// RESP2: a flat array.
     Map(Vec<(Reply, Reply)>),
     /// RESP3: an array of arrays of two. RESP2: a flat array.

@@ -18,6 +18,7 @@ use super::write::ReplyBuffer;
 /// Appends a reply.
 pub fn write(out: &mut ReplyBuffer, reply: &Reply) {
     match reply {
+        Reply::Strings(strings) => return write(out, &strings.unpacked()),
         Reply::Silence | Reply::Attributes(_) => return,
         Reply::Sequence(replies) => return replies.iter().for_each(|reply| write(out, reply)),
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) if !items.is_empty() => {
@@ -62,7 +63,7 @@ fn put_scalar(out: &mut ReplyBuffer, reply: &Reply) {
         Reply::Array(_) | Reply::Set(_) | Reply::Push(_) | Reply::Map(_) | Reply::Pairs(_) => {
             out.put(b"(empty)");
         }
-        // They never come here either.
-        Reply::Attributes(_) | Reply::Sequence(_) | Reply::Silence => {}
+        // They never come here either: strings are unpacked before.
+        Reply::Attributes(_) | Reply::Sequence(_) | Reply::Strings(_) | Reply::Silence => {}
     }
 }

@@ -5,6 +5,7 @@
 //! lines both up for one vectored write.
 
 use super::reply::Reply;
+use super::strings::{Shape, Strings};
 use super::{Dialect, ProtocolError, number, text};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -244,6 +245,7 @@ impl ReplyBuffer {
             Reply::Null => self.put(b"$-1\r\n"),
             Reply::NullArray => self.put(b"*-1\r\n"),
             Reply::Array(items) => self.items(b'*', items, resp3),
+            Reply::Strings(strings) => self.strings(strings, resp3),
             Reply::Set(items) => self.items(aggregate(b'~'), items, resp3),
             Reply::Push(items) => self.items(aggregate(b'>'), items, resp3),
             Reply::Map(pairs) => {
@@ -306,6 +308,16 @@ impl ReplyBuffer {
     fn items(&mut self, kind: u8, items: &[Reply], resp3: bool) {
         self.header(kind, items.len());
         items.iter().for_each(|item| self.resp(item, resp3));
+    }
+
+    fn strings(&mut self, strings: &Strings, resp3: bool) {
+        let (kind, count) = match strings.shape() {
+            Shape::Map if resp3 => (b'%', strings.len() / 2),
+            Shape::Set if resp3 => (b'~', strings.len()),
+            _ => (b'*', strings.len()),
+        };
+        self.header(kind, count);
+        self.put_shared(strings.encoded());
     }
 
     fn double(&mut self, double: f64, resp3: bool) {

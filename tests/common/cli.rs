@@ -53,6 +53,7 @@ fn format(reply: &Reply, prefix: &str, out: &mut String) {
         Reply::Array(items) => return format_items(items, ("array", ')'), prefix, out),
         Reply::Set(items) => return format_items(items, ("set", '~'), prefix, out),
         Reply::Push(items) => return format_items(items, ("push", '>'), prefix, out),
+        Reply::Strings(strings) => return format(&strings.unpacked(), prefix, out),
         Reply::Map(pairs) => return format_map(pairs, prefix, out),
         // Over the wire they are arrays.
         Reply::Pairs(_) => return,

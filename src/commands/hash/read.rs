@@ -9,7 +9,7 @@ use crate::data_types::hash::{self, Hash};
 use crate::error::Result;
 use crate::keyspace::Keys;
 use crate::keyspace::tx::ReadTx;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, Shape, Strings, StringsBuilder};
 use bytes::Bytes;
 
 macro_rules! reads_field {
@@ -64,7 +64,7 @@ reads_field!(
 );
 
 macro_rules! reads_all {
-    ($(#[$doc:meta])* $type:ident $name:literal, $summary:literal, |$pairs:ident| $answer:expr) => {
+    ($(#[$doc:meta])* $type:ident $name:literal, $summary:literal, $shape:expr, |$out:ident, $field:ident, $value:ident| $push:expr) => {
         $(#[$doc])*
         pub struct $type {
             pub key: Bytes,
@@ -76,7 +76,7 @@ macro_rules! reads_all {
                 .syntax("key")
                 .tips(&["nondeterministic_output_order"])
                 .doc("2.0.0", "O(N) where N is the size of the hash", $summary);
-            type Output = Reply;
+            type Output = Strings;
 
             fn parse(args: &mut Args) -> Result<Self> {
                 Ok($type { key: args.bytes()? })
@@ -88,9 +88,12 @@ macro_rules! reads_all {
                 Keys::one(&self.key)
             }
 
-            fn run(&self, tx: &ReadTx<'_>) -> Result<Reply> {
-                let $pairs = hash::open(tx, &self.key)?.map_or(Ok(Vec::new()), |hash| hash.all(tx))?;
-                Ok($answer)
+            fn run(&self, tx: &ReadTx<'_>) -> Result<Strings> {
+                let mut $out = StringsBuilder::default();
+                if let Some(hash) = hash::open(tx, &self.key)? {
+                    hash.walk(tx, |$field, $value| $push)?;
+                }
+                Ok($out.finish($shape))
             }
         }
     };
@@ -98,18 +101,21 @@ macro_rules! reads_all {
 
 reads_all!(
     /// `HGETALL`.
-    HGetAll "HGETALL", "Returns all fields and values in a hash.",
-    |pairs| Reply::Map(pairs.into_iter().map(|(field, value)| (field.into(), value.into())).collect())
+    HGetAll "HGETALL", "Returns all fields and values in a hash.", Shape::Map,
+    |out, field, value| {
+        out.push(field);
+        out.push(value);
+    }
 );
 reads_all!(
     /// `HKEYS`.
-    HKeys "HKEYS", "Returns all fields in a hash.",
-    |pairs| Reply::Array(pairs.into_iter().map(|(field, _)| field.into()).collect())
+    HKeys "HKEYS", "Returns all fields in a hash.", Shape::Array,
+    |out, field, _value| out.push(field)
 );
 reads_all!(
     /// `HVALS`.
-    HVals "HVALS", "Returns all values in a hash.",
-    |pairs| Reply::Array(pairs.into_iter().map(|(_, value)| value.into()).collect())
+    HVals "HVALS", "Returns all values in a hash.", Shape::Array,
+    |out, _field, value| out.push(value)
 );
 
 /// `HLEN`.

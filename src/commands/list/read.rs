@@ -9,7 +9,7 @@ use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::ReadTx;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, Shape, Strings, StringsBuilder};
 use bytes::Bytes;
 
 /// `LLEN`.
@@ -85,7 +85,7 @@ impl Command for LRange {
             "O(log N + M) where M is the number of elements returned",
             "Returns a range of elements from a list.",
         );
-    type Output = Vec<Bytes>;
+    type Output = Strings;
 
     fn parse(args: &mut Args) -> Result<Self> {
         Ok(LRange { key: args.bytes()?, start: args.integer()?, stop: args.integer()? })
@@ -97,9 +97,14 @@ impl ReadCommand for LRange {
         Keys::one(&self.key)
     }
 
-    fn run(&self, tx: &ReadTx<'_>) -> Result<Vec<Bytes>> {
-        let Some(list) = List::get(tx, &self.key)? else { return Ok(Vec::new()) };
-        list.range(places(list.length(), self.start, self.stop))
+    fn run(&self, tx: &ReadTx<'_>) -> Result<Strings> {
+        let Some(list) = List::get(tx, &self.key)? else {
+            return Ok(StringsBuilder::default().finish(Shape::Array));
+        };
+        let places = places(list.length(), self.start, self.stop);
+        let mut elements = StringsBuilder::with_room((places.end - places.start) as usize);
+        list.walk(places, |element| elements.push(element))?;
+        Ok(elements.finish(Shape::Array))
     }
 }
 

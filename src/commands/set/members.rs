@@ -1,6 +1,6 @@
 //! Members by name: `SADD`, `SCARD`, `SISMEMBER`, `SMEMBERS`, `SMISMEMBER`, `SMOVE`, `SREM`, `SSCAN`.
 
-use super::{DELETE_KEY, INSERT_KEY, LOOK_KEY, READ_KEY, TAKE, set_of};
+use super::{DELETE_KEY, INSERT_KEY, LOOK_KEY, READ_KEY, TAKE};
 use crate::commands::args::Args;
 use crate::commands::paging::Paging;
 use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
@@ -9,8 +9,9 @@ use crate::data_types::set;
 use crate::error::Result;
 use crate::keyspace::Keys;
 use crate::keyspace::tx::{ReadTx, WriteTx};
-use crate::protocol::Reply;
+use crate::protocol::{Reply, Shape, Strings, StringsBuilder};
 use bytes::Bytes;
+use std::ops::ControlFlow;
 
 /// `SADD` (`ADDS`) and `SREM`.
 pub struct Change<const ADDS: bool> {
@@ -161,7 +162,7 @@ impl Command for SMembers {
         .syntax("key")
         .tips(&["nondeterministic_output_order"])
         .doc("1.0.0", "O(N) where N is the size of the set", "Returns all members of a set.");
-    type Output = Reply;
+    type Output = Strings;
 
     fn parse(args: &mut Args) -> Result<Self> {
         Ok(SMembers { key: args.bytes()? })
@@ -173,9 +174,15 @@ impl ReadCommand for SMembers {
         Keys::one(&self.key)
     }
 
-    fn run(&self, tx: &ReadTx<'_>) -> Result<Reply> {
-        let all = set::open(tx, &self.key)?.map_or(Ok(Vec::new()), |set| set.all(tx))?;
-        Ok(set_of(set::members_of(all)))
+    fn run(&self, tx: &ReadTx<'_>) -> Result<Strings> {
+        let mut members = StringsBuilder::default();
+        if let Some(set) = set::open(tx, &self.key)? {
+            set.walk(tx, |member, _| {
+                members.push(member);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(members.finish(Shape::Set))
     }
 }
 

@@ -14,7 +14,7 @@ use super::Entry;
 use super::spec::{Arity, Group, KeyFlags, KeySpec, Spec};
 use super::string::{READ, UPDATE};
 use crate::data_types::sorted_set::Scored;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, Shape, StringsBuilder};
 
 pub static COMMANDS: &[Entry] = &[
     Entry::blocking::<blocking::BZMPop>(),
@@ -76,5 +76,7 @@ fn shown(members: Vec<Scored>, with_scores: bool) -> Reply {
     if with_scores {
         return pairs(members);
     }
-    Reply::Array(members.into_iter().map(|(member, _)| member.into()).collect())
+    let mut strings = StringsBuilder::with_room(members.len());
+    members.iter().for_each(|(member, _)| strings.push(member));
+    strings.finish(Shape::Array).into()
 }

@@ -263,17 +263,14 @@ impl Dense {
         Ok(found)
     }
 
-    /// Walks over all members, until `visit` breaks. One scan.
-    pub fn walk(&self, tx: &ReadTx, mut visit: impl FnMut(Entry) -> Result<ControlFlow<()>>) -> Result<()> {
+    /// Shows every member, and what belongs to it, to `visit`, until that breaks. One scan.
+    pub fn walk(
+        &self,
+        tx: &ReadTx,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         let members = match &self.body {
-            Body::Packed(packed) => {
-                for entry in packed.iter() {
-                    if visit(entry?)?.is_break() {
-                        break;
-                    }
-                }
-                return Ok(());
-            }
+            Body::Packed(packed) => return packed.walk(visit),
             Body::Outside(members) => members,
         };
         let from = members.data_key(b"");
@@ -281,11 +278,7 @@ impl Dense {
         while let Some((key, record)) = scan.next()? {
             let mut payload = record;
             varint::take(&mut payload)?;
-            let entry = Entry {
-                member: Bytes::copy_from_slice(&key[from.len()..]),
-                payload: Bytes::copy_from_slice(payload),
-            };
-            if visit(entry)?.is_break() {
+            if visit(&key[from.len()..], payload)?.is_break() {
                 break;
             }
         }
@@ -295,8 +288,9 @@ impl Dense {
     /// All members.
     pub fn all(&self, tx: &ReadTx) -> Result<Vec<Entry>> {
         let mut all = Vec::new();
-        self.walk(tx, |entry| {
-            all.push(entry);
+        self.walk(tx, |member, payload| {
+            let (member, payload) = (Bytes::copy_from_slice(member), Bytes::copy_from_slice(payload));
+            all.push(Entry { member, payload });
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(all)

@@ -8,8 +8,9 @@
 
 use super::Entry;
 use crate::encoding::{DecodeError, DecodeResult, varint};
+use crate::error::Result;
 use bytes::Bytes;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// A collection in the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,6 @@ impl Packed {
     }
 
     fn part_at(&self, at: usize) -> DecodeResult<Range<usize>> {
-        const BAD: DecodeError = DecodeError { what: "packed collection" };
         let mut rest = self.entries.get(at..).ok_or(BAD)?;
         let len = usize::try_from(varint::take(&mut rest)?).map_err(|_| BAD)?;
         let start = self.entries.len() - rest.len();
@@ -121,6 +121,19 @@ impl Packed {
     pub fn at(&self, position: u64) -> DecodeResult<Option<Entry>> {
         let place = self.places().nth(usize::try_from(position).unwrap_or(usize::MAX)).transpose()?;
         Ok(place.map(|place| self.entry(&place)))
+    }
+
+    /// Shows every entry to `visit`, in order, until that breaks.
+    pub fn walk(&self, mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>) -> Result<()> {
+        let mut rest: &[u8] = &self.entries;
+        while !rest.is_empty() {
+            let member = take(&mut rest)?;
+            let payload = if self.has_payload { take(&mut rest)? } else { &[] };
+            if visit(member, payload)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a member at the end, or gives one that is there something else. Returns whether it is new.
@@ -150,6 +163,14 @@ impl Packed {
     fn replace(&mut self, at: Range<usize>, by: &[u8]) {
         self.entries = [&self.entries[..at.start], by, &self.entries[at.end..]].concat().into();
     }
+}
+
+const BAD: DecodeError = DecodeError { what: "packed collection" };
+
+/// Takes one part off the front.
+fn take<'a>(rest: &mut &'a [u8]) -> DecodeResult<&'a [u8]> {
+    let len = usize::try_from(varint::take(rest)?).map_err(|_| BAD)?;
+    rest.split_off(..len).ok_or(BAD)
 }
 
 fn put(out: &mut Vec<u8>, part: &[u8]) {

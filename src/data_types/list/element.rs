@@ -72,6 +72,11 @@ impl Entry {
     }
 }
 
+/// The element in an entry, if it is not kept apart.
+pub fn inline(entry: &[u8]) -> Option<&[u8]> {
+    entry.split_first().filter(|(kind, _)| **kind == INLINE).map(|(_, element)| element)
+}
+
 /// Where the element of a number lies.
 pub fn apart_key(namespace: Namespace, version: u64, number: u64) -> KeyBytes {
     let mut key = KeyBytes::from_slice(&crate::encoding::keys::members(namespace, version));

@@ -142,6 +142,17 @@ impl<'a> List<'a> {
         entries.map(|entry| self.element(entry?)).collect()
     }
 
+    /// Shows the elements of a range of places to `visit`. O(log n) and O(1) for each.
+    pub fn walk(&self, ranks: Range<u64>, mut visit: impl FnMut(&[u8])) -> Result<()> {
+        self.tree.cursor(&self.pages).walk(ranks, |entry| {
+            match element::inline(entry) {
+                Some(element) => visit(element),
+                None => visit(&self.element(Bytes::copy_from_slice(entry))?),
+            }
+            Ok(())
+        })
+    }
+
     /// The places where `wanted` stands. O(elements looked at).
     pub fn find(&self, wanted: &[u8], search: Search) -> Result<Vec<u64>> {
         find(self.tx, &self.tree, (self.tx.namespace(), self.version), wanted, search)

@@ -116,7 +116,7 @@ impl Input {
         match &self.source {
             Source::Nothing => Ok(()),
             Source::SortedSet(set) => set.visit(tx, visit),
-            Source::Set(set) => set.walk(tx, |entry| visit(entry.member, SCORE_IN_SET)),
+            Source::Set(set) => set.walk(tx, |member, _| visit(Bytes::copy_from_slice(member), SCORE_IN_SET)),
         }
     }
 }

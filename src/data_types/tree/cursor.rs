@@ -45,6 +45,19 @@ impl<'a> Cursor<'a> {
         Ok(self.seek(rank)?.map(|length| self.leaf.slice_at(self.offset, length)))
     }
 
+    /// Shows the entries of a range of places to `visit`, in order.
+    pub fn walk(&mut self, ranks: Range<u64>, mut visit: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let end = ranks.end.min(self.tree.len());
+        let mut rank = ranks.start;
+        while rank < end {
+            self.seek(rank)?;
+            let last = ((end - self.start) as usize).min(self.leaf.count());
+            self.leaf.walk(self.index..last, self.offset, &mut visit)?;
+            rank = self.start + last as u64;
+        }
+        Ok(())
+    }
+
     /// Goes to an entry; returns its length.
     fn seek(&mut self, rank: u64) -> Result<Option<usize>> {
         if rank >= self.tree.len() {

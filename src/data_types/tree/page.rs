@@ -6,6 +6,7 @@
 //! becomes one entry longer is five copies. The tables are in the documentation of the module.
 
 use crate::encoding::{DecodeError, DecodeResult};
+use crate::error;
 use bytes::Bytes;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -274,6 +275,21 @@ impl Leaf {
     /// An entry; it keeps the page in memory.
     pub(super) fn entry(&self, index: usize) -> Bytes {
         self.slice_at(self.offset(index), self.length(index))
+    }
+
+    /// Calls `visit` with each entry of a range, the first of which begins at `offset`.
+    pub(super) fn walk(
+        &self,
+        range: Range<usize>,
+        offset: usize,
+        visit: &mut impl FnMut(&[u8]) -> error::Result<()>,
+    ) -> error::Result<()> {
+        let strings = self.strings();
+        let mut rest = &strings.body[offset..];
+        for length in strings.lengths.slice(range).iter() {
+            visit(rest.split_off(..length as usize).ok_or(BAD_PAGE)?)?;
+        }
+        Ok(())
     }
 
     /// Calls `visit` with each entry of a range.
