@@ -4,6 +4,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::commands::{self, Context};
 use crate::config::Settings;
 use crate::config::values::EngineKind;
+pub use crate::data_types::check::Report;
+use crate::data_types::check::check;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::{ClientAddress, Unblock};
@@ -91,6 +93,15 @@ impl Db {
     /// What the database has one of.
     pub fn instance(&self) -> &Arc<Instance> {
         &self.instance
+    }
+
+    /// Holds everything that is stored against the rules of the format. Reads all of it; while a database
+    /// is being looked at, nobody writes to it.
+    ///
+    /// # Errors
+    /// When something cannot be read at all.
+    pub fn check(&self) -> Result<Report> {
+        check(&self.instance.keyspace)
     }
 
     /// A client of the database, with a selected database and a protocol of its own.

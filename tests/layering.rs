@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// commands → {data_types, session, instance} → keyspace → encoding → storage → {error, clock}`.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["server", "api", "instance", "error", "config"]),
+    ("cli", &["server", "api", "instance", "error", "clock", "config"]),
     (
         "server",
         &[
@@ -20,7 +20,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "api",
-        &["commands", "session", "instance", "keyspace", "storage", "error", "clock", "config", "protocol"],
+        &[
+            "commands",
+            "data_types",
+            "session",
+            "instance",
+            "keyspace",
+            "storage",
+            "error",
+            "clock",
+            "config",
+            "protocol",
+        ],
     ),
     (
         "commands",

@@ -53,6 +53,13 @@ fn a_wrong_conf_file_is_refused_with_file_line_and_reason() {
 }
 
 #[test]
+fn check_says_that_nothing_is_wrong() {
+    let output = output(&["check", "--engine", "memory"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(output.stdout, b"0 keys and 0 records beside them: no problems.\n");
+}
+
+#[test]
 fn wrong_arguments_and_variables_are_refused() {
     let message = stderr(&output(&["--appendfsync", "sometimes"]));
     assert!(

@@ -53,6 +53,7 @@ DiskDB {}: a multi-type database that speaks Redis' protocol and keeps everythin
 
 Usage: diskdb [CONF-FILE] [--directive value ...]
        diskdb [CONF-FILE] [--directive value ...] --check-config
+       diskdb check [CONF-FILE] [--directive value ...]
        diskdb - < CONF-FILE
        diskdb --help | --version
 
@@ -62,6 +63,8 @@ file. All directives, with their documentation: diskdb.conf, or CONFIG GET '*' o
 
 The directives that most people need, with their defaults:
 {directives}
+`diskdb check` reads a database that no server has open, and says what is wrong with it.
+
 Options:
   --check-config               Says whether the configuration is right, and ends
   -h, --help                   Says this
@@ -75,7 +78,7 @@ Examples:
   redis-cli -p 6380                               talks to it
 
 SIGTERM and SIGINT stop the server once everything is on disk. Exit code: 0 after that, 1 when the
-configuration is wrong or the start failed.
+configuration is wrong, the start failed, or `check` has found something.
 ",
         crate::DISKDB_VERSION
     )

@@ -5,12 +5,14 @@ mod logging;
 mod signals;
 mod system;
 
-use crate::api::Db;
+use crate::api::{Db, Report};
+use crate::clock::SystemClock;
 use crate::config::{ConfigError, Settings};
 use crate::server::{Addresses, Server};
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What the program is asked to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ enum Task {
     Version,
     /// Reads the settings, says whether they are right, and ends.
     CheckConfig(Source),
+    /// Holds what is stored against the rules, says what is wrong, and ends.
+    Check(Source),
     Serve(Source),
 }
 
@@ -42,24 +46,33 @@ impl Task {
         }
         let before = words.len();
         words.retain(|word| word != "--check-config");
-        let check = words.len() < before;
+        let check_config = words.len() < before;
+        let check = words.first().is_some_and(|word| word == "check");
+        if check {
+            words.remove(0);
+        }
         let conf_file = match words.first() {
             Some(word) if !word.starts_with("--") => Some(words.remove(0)),
             _ => None,
         };
         let source = Source { conf_file, directives: words };
-        if check { Task::CheckConfig(source) } else { Task::Serve(source) }
+        match (check_config, check) {
+            (true, _) => Task::CheckConfig(source),
+            (false, true) => Task::Check(source),
+            (false, false) => Task::Serve(source),
+        }
     }
 }
 
 /// Runs the program with the arguments after its name. The exit code is 0 when it did what it was
-/// asked to, a stop on request included, and 1 when the settings are wrong, the start failed, or
-/// the last writes could not be brought to the disk.
+/// asked to, a stop on request included, and 1 when the settings are wrong, the start failed, what
+/// is stored makes no sense, or the last writes could not be brought to the disk.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = match Task::parse(arguments) {
         Task::Help => say(&help::help()),
         Task::Version => say(&help::version()),
         Task::CheckConfig(source) => settings(&source).and_then(|_| say("The configuration is right.\n")),
+        Task::Check(source) => settings(&source).and_then(check),
         Task::Serve(source) => settings(&source).and_then(serve),
     };
     match done {
@@ -99,6 +112,18 @@ fn read_conf_file(name: &str) -> Result<String, String> {
         std::fs::read_to_string(name)
     };
     read.map_err(|error| format!("Fatal error, can't open config file '{name}': {error}"))
+}
+
+/// Reads a database that no process serves, and says what is wrong with it.
+fn check(settings: Settings) -> Result<(), String> {
+    let db = Db::open_with_clock(settings, Arc::new(SystemClock)).map_err(plain)?;
+    let report = db.check().map_err(plain)?;
+    if report.problem_count == 0 {
+        let Report { keys, records, .. } = report;
+        return say(&format!("{keys} keys and {records} records beside them: no problems.\n"));
+    }
+    say(&(report.problems.join("\n") + "\n"))?;
+    Err(format!("{} problems.", report.problem_count))
 }
 
 /// Serves until it is told to stop.
@@ -187,6 +212,8 @@ mod tests {
             Task::CheckConfig(source(Some("a.conf"), &["--port", "1"]))
         );
         assert_eq!(parse("--check-config a.conf"), Task::CheckConfig(source(Some("a.conf"), &[])));
+        assert_eq!(parse("check"), Task::Check(source(None, &[])));
+        assert_eq!(parse("check a.conf --dir x"), Task::Check(source(Some("a.conf"), &["--dir", "x"])));
         assert_eq!((parse("--port 1 --help"), parse("-h")), (Task::Help, Task::Help));
         assert_eq!((parse("--version"), parse("-v")), (Task::Version, Task::Version));
     }

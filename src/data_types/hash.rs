@@ -372,6 +372,15 @@ pub fn all(tx: &ReadTx, meta: &Meta) -> Result<Vec<WithDeadline>> {
     Ok(all)
 }
 
+/// Reads the whole hash behind a header of the transaction's database; see [`Dense::check`].
+///
+/// # Errors
+/// When something is wrong.
+pub fn check(tx: &ReadTx, meta: &Meta) -> Result<()> {
+    let deadline = |payload| Ok(Field::decode(payload)?.expire_at_ms);
+    Dense::open(meta, tx.namespace())?.check(tx, deadline)
+}
+
 /// Makes a hash of fields the value of a key, whatever that held (`RESTORE`). Fields that are dead are
 /// left out; if no other is left, so is the key.
 ///

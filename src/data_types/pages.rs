@@ -7,7 +7,7 @@ use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
 use crate::error::Result;
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
-use crate::storage::{KeyBytes, Space};
+use crate::storage::{Direction, KeyBytes, Scan, ScanRange, Space};
 use bytes::Bytes;
 
 /// The pages of one tree, to read. `part` tells the trees of one value apart.
@@ -71,6 +71,24 @@ impl PagesMut for WritePages<'_, '_> {
     fn delete(&mut self, id: u64) {
         self.tx.write(Space::Index, &page_key(&self.prefix, id), None);
     }
+}
+
+/// Whether a value has so many records in these spaces; none if it has no version. O(records).
+pub fn are_all(tx: &ReadTx, meta: &Meta, expected: &[(Space, u64)]) -> Result<bool> {
+    let Some(Outside { version, .. }) = meta.outside else { return Ok(true) };
+    let all = ScanRange::prefix(&keys::members(tx.namespace(), version));
+    for (space, count) in expected {
+        let mut scan = tx.scan(*space, &all, Direction::Forward)?;
+        let mut left = *count;
+        while scan.next()?.is_some() {
+            let Some(rest) = left.checked_sub(1) else { return Ok(false) };
+            left = rest;
+        }
+        if left > 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The version of a value's members; 0, which no value has, if there are none outside.

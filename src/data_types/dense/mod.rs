@@ -12,6 +12,7 @@
 //! is taken out. So a member by chance is one read, whatever was deleted before, and a walk from the
 //! end to the front meets everything that stays, for members only ever move towards the front.
 
+mod check;
 mod packed;
 #[cfg(test)]
 mod tests;
@@ -342,6 +343,10 @@ impl Dense {
     pub fn insert(&mut self, tx: &mut WriteTx, member: &Bytes, payload: &[u8]) -> Result<bool> {
         if let Body::Packed(packed) = &mut self.body {
             let bytes = packed.bytes() + member.len() + payload.len();
+            // Nothing changes, and nobody would write the header of a set that lies elsewhere now.
+            if self.kind != Kind::Hash && packed.get(member)?.is_some() {
+                return Ok(false);
+            }
             if self.form != Form::HashTable && bytes <= PACKED_BYTES {
                 return Ok(packed.insert(member, payload)?);
             }

@@ -4,9 +4,11 @@
 //! plus 1 if Redis would have a quicklist (varint), and the bytes that Redis would have in a listpack
 //! (varint). A list without pages and without elements apart has no version.
 
+mod check;
 mod edit;
 mod element;
 
+pub use check::check;
 pub use edit::{Edit, put};
 
 use super::pages::{ReadPages, version_of};

@@ -67,6 +67,14 @@ pub fn order(stored: &[u8], target: &[u8]) -> Ordering {
     }
 }
 
+/// How two entries, or an entry and a separator, stand to each other.
+pub fn order_stored(left: &[u8], right: &[u8]) -> Ordering {
+    match right.strip_prefix(&NEGATIVE_ZERO) {
+        Some(member) => order(left, &[&ZERO, member].concat()),
+        None => order(left, right),
+    }
+}
+
 /// What parts two entries: as much of the right one as is needed, all of it beside a score of −0,
 /// whose bytes do not stand where it does.
 pub fn separator<'a>(left: &'a [u8], right: &'a [u8]) -> &'a [u8] {

@@ -5,11 +5,13 @@
 //! in `Space::Index` and, for the score of a member, a record per member in `Space::Data`: the
 //! member behind the version, with its score as value. What was large once stays so.
 
+mod check;
 mod combine;
 mod edit;
 pub mod entry;
 mod range;
 
+pub use check::check;
 pub use combine::{Aggregate, Combination, Input, combine, intersection_len};
 pub use edit::{Edit, put, store};
 pub use range::{LexBound, LexRange, Range, ScoreBound, ScoreRange, clamp_ranks};

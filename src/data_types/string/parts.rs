@@ -1,9 +1,9 @@
 //! Parts of strings: reading and writing some bytes without touching the rest.
 
 use super::Pieces;
-use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::{CHUNK_BYTES, Kind};
+use crate::encoding::{DecodeError, keys};
 use crate::error::Result;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
@@ -131,6 +131,23 @@ pub fn stored_chunks(tx: &ReadTx, outside: Outside) -> Result<Vec<u64>> {
         numbers.push(keys::decode_chunk(key)?.2.into());
     }
     Ok(numbers)
+}
+
+/// Holds what is stored of a value outside its header against its length.
+///
+/// # Errors
+/// When something lies behind the end, or is no chunk.
+pub fn check(tx: &ReadTx, outside: Outside) -> Result<()> {
+    let all = ScanRange::prefix(&keys::members(tx.namespace(), outside.version));
+    let mut scan = tx.scan(Space::Blob, &all, Direction::Forward)?;
+    while let Some((key, stored)) = scan.next()? {
+        let start = u64::from(keys::decode_chunk(key)?.2) * CHUNK;
+        let end = start + stored.len() as u64;
+        if stored.len() as u64 > CHUNK || end > outside.len {
+            return Err(DecodeError { what: "chunk of a string" }.into());
+        }
+    }
+    Ok(())
 }
 
 fn stored_chunk(tx: &ReadTx, version: u64, number: u64) -> Result<Option<Bytes>> {

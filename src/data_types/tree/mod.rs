@@ -24,6 +24,7 @@
 //! every entry of the children before it does. The first child of a node needs none. Trees
 //! without an order (lists) have empty separators.
 
+mod check;
 mod cursor;
 mod insert;
 mod limits;
@@ -32,6 +33,7 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
+pub use check::Order;
 pub use cursor::{Cursor, Entries};
 pub use limits::{Limits, Separator, no_separator, shortest_separator, whole_separator};
 
