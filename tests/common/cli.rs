@@ -10,6 +10,18 @@ use diskdb::session::Dialect;
 /// # Panics
 /// When what was written is not one reply.
 pub fn print(reply: &Reply, dialect: Dialect) -> String {
+    let wire = written(reply, dialect);
+    if wire.is_empty() {
+        return String::new();
+    }
+    let mut rest = wire.as_slice();
+    let delivered = read_reply(&mut rest).expect("a reply on the wire");
+    assert!(rest.is_empty(), "more than a reply on the wire: {rest:?}");
+    print_delivered(&delivered)
+}
+
+/// What goes over the wire.
+pub fn written(reply: &Reply, dialect: Dialect) -> Vec<u8> {
     let mut buffer = ReplyBuffer::new();
     buffer.write(reply, dialect);
     let mut wire = Vec::with_capacity(buffer.len());
@@ -19,13 +31,7 @@ pub fn print(reply: &Reply, dialect: Dialect) -> String {
         let written = chunk.len();
         buffer.advance(written);
     }
-    if wire.is_empty() {
-        return String::new();
-    }
-    let mut rest = wire.as_slice();
-    let delivered = read_reply(&mut rest).expect("a reply on the wire");
-    assert!(rest.is_empty(), "more than a reply on the wire: {rest:?}");
-    print_delivered(&delivered)
+    wire
 }
 
 /// A reply that came over the wire, as redis-cli prints it.

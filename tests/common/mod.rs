@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod oracle;
+pub mod random;
 pub mod resp;
 pub mod wire;
 

@@ -1,0 +1,95 @@
+//! Random argument lists of every command, against a database in memory: nothing panics, hangs or takes
+//! memory without bound, every reply is well formed, and what is stored makes sense afterwards.
+//!
+//! `DISKDB_RANDOM_SEED` repeats a run, `DISKDB_RANDOM_HISTORIES` makes it longer.
+
+mod common;
+
+use common::random::{Choices, History};
+use fastrand::Rng;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+const COMMANDS: usize = 250;
+
+/// The longest string is a megabyte here. A command may take a few of them, and some for each of its words.
+const MAX_BYTES: isize = 16 << 20;
+const MAX_BYTES_PER_WORD: isize = 4 << 20;
+
+const MAX_TIME: Duration = Duration::from_secs(20);
+
+/// Counts what this thread holds.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+fn note(bytes: isize) {
+    let held = HELD.get() + bytes;
+    HELD.set(held);
+    MOST.set(MOST.get().max(held));
+}
+
+// SAFETY: everything is done by the allocator of the system.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        note(-(layout.size() as isize));
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct Random(Rng);
+
+impl Choices for Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0.usize(..end)
+    }
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+fn run_history(seed: u64, check_every: usize) {
+    // For the commands that leave something to chance.
+    fastrand::seed(seed);
+    let mut history = History::new(Random(Rng::with_seed(seed)));
+    for number in 1..=COMMANDS {
+        let (held, began) = (HELD.get(), Instant::now());
+        MOST.set(held);
+        history.step();
+        let (bytes, time) = (MOST.get() - held, began.elapsed());
+        let most = MAX_BYTES + history.words as isize * MAX_BYTES_PER_WORD;
+        assert!(bytes <= most, "a command took {bytes} bytes at a time");
+        assert!(time <= MAX_TIME, "a command took {time:?}");
+        if number % check_every == 0 {
+            history.check();
+        }
+    }
+    history.check();
+}
+
+#[test]
+fn nothing_that_clients_say_does_harm() {
+    let first = from_environment("DISKDB_RANDOM_SEED");
+    let histories =
+        from_environment("DISKDB_RANDOM_HISTORIES").unwrap_or(if first.is_some() { 1 } else { 400 });
+    let first = first.unwrap_or_else(|| fastrand::u64(..u64::MAX - histories));
+    // Whoever repeats a history wants to know which command it was.
+    let check_every = if histories == 1 { 1 } else { 50 };
+    for seed in first..first.saturating_add(histories) {
+        let outcome = std::panic::catch_unwind(|| run_history(seed, check_every));
+        assert!(outcome.is_ok(), "DISKDB_RANDOM_SEED={seed} repeats it");
+    }
+}
