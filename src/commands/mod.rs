@@ -21,6 +21,7 @@ pub mod server;
 pub mod set;
 pub mod sorted_set;
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod syntax;
 pub mod time;
@@ -171,6 +172,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     server::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
 ];
 

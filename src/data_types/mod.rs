@@ -11,6 +11,7 @@ pub mod pages;
 pub mod set;
 pub mod sort;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 pub mod tree;
 pub mod walk;

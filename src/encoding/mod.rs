@@ -11,6 +11,7 @@ pub mod lzf;
 pub mod meta;
 pub mod numbers;
 pub mod rdb;
+pub mod stream_id;
 pub mod text;
 pub mod varint;
 pub mod ziplist;

@@ -21,7 +21,7 @@ use crate::config::Settings;
 use crate::config::values::AppendFsync;
 use crate::error;
 use crate::keyspace::Keyspace;
-use crate::keyspace::packing::{HashPacking, Packing, SetPacking, SortedSetPacking};
+use crate::keyspace::packing::{HashPacking, Packing, SetPacking, SortedSetPacking, StreamPacking};
 use background::{Background, Parts};
 use latency::Latency;
 use parking_lot::{Mutex, RwLock};
@@ -102,6 +102,7 @@ fn packing(settings: &Settings) -> Packing {
             entries: settings.zset_max_listpack_entries,
             value: settings.zset_max_listpack_value,
         },
+        stream: StreamPacking { node_entries: settings.stream_node_max_entries },
     }
 }
 

@@ -82,6 +82,15 @@ impl Event {
     pub const ZREMRANGEBYSCORE: Event = Event::new(EventClass::SortedSet, "zremrangebyscore");
     pub const ZREMRANGEBYLEX: Event = Event::new(EventClass::SortedSet, "zremrangebylex");
     pub const ZPOPMIN: Event = Event::new(EventClass::SortedSet, "zpopmin");
+    pub const XADD: Event = Event::new(EventClass::Stream, "xadd");
+    pub const XDEL: Event = Event::new(EventClass::Stream, "xdel");
+    pub const XTRIM: Event = Event::new(EventClass::Stream, "xtrim");
+    pub const XSETID: Event = Event::new(EventClass::Stream, "xsetid");
+    pub const XGROUP_CREATE: Event = Event::new(EventClass::Stream, "xgroup-create");
+    pub const XGROUP_CREATECONSUMER: Event = Event::new(EventClass::Stream, "xgroup-createconsumer");
+    pub const XGROUP_DELCONSUMER: Event = Event::new(EventClass::Stream, "xgroup-delconsumer");
+    pub const XGROUP_DESTROY: Event = Event::new(EventClass::Stream, "xgroup-destroy");
+    pub const XGROUP_SETID: Event = Event::new(EventClass::Stream, "xgroup-setid");
     pub const ZPOPMAX: Event = Event::new(EventClass::SortedSet, "zpopmax");
 }
 

@@ -6,6 +6,7 @@ pub struct Packing {
     pub set: SetPacking,
     pub hash: HashPacking,
     pub sorted_set: SortedSetPacking,
+    pub stream: StreamPacking,
 }
 
 /// The limits of sets.
@@ -37,12 +38,20 @@ pub struct SortedSetPacking {
     pub value: u64,
 }
 
+/// The limits of streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamPacking {
+    /// Entries of a node, in whose steps `~` trims (`stream-node-max-entries`); 0 is no limit.
+    pub node_entries: u64,
+}
+
 impl Default for Packing {
     fn default() -> Packing {
         Packing {
             set: SetPacking { intset_entries: 512, entries: 128, value: 64 },
             hash: HashPacking { entries: 512, value: 64 },
             sorted_set: SortedSetPacking { entries: 128, value: 64 },
+            stream: StreamPacking { node_entries: 100 },
         }
     }
 }

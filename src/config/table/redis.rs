@@ -23,8 +23,9 @@ section "Encodings" {
     zset_max_listpack_value: u64 = 64, memory(0, I64_MAX), [Runtime], "zset-max-ziplist-value";
     /// Bytes up to which a node of a stream goes; 0 is no limit.
     stream_node_max_bytes: u64 = 4096, memory(0, I64_MAX), [Runtime, NoEffect];
-    /// Entries up to which a node of a stream goes; 0 is no limit.
-    stream_node_max_entries: u64 = 100, integer(0, I64_MAX as i128), [Runtime, NoEffect];
+    /// Entries of a node of a stream, in whose steps `XADD` and `XTRIM` trim with `~`; 0 is no limit, and trims in
+    /// steps of 100.
+    stream_node_max_entries: u64 = 100, integer(0, I64_MAX as i128), [Runtime];
     /// Bytes up to which a HyperLogLog is sparse.
     hll_sparse_max_bytes: u64 = 3000, memory(0, I64_MAX), [Runtime];
     /// Whether hash tables are rehashed in the background.

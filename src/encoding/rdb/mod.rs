@@ -26,7 +26,8 @@ mod sorted_set;
 mod stream;
 mod writer;
 
-pub use stream::{Consumer, Entry, Group, Pending, Stream, StreamId};
+pub use super::stream_id::StreamId;
+pub use stream::{Consumer, Entry, Group, Pending, Stream};
 
 use super::DecodeError;
 use bytes::Bytes;

@@ -46,6 +46,7 @@ use super::reader::{Reader, check_distinct};
 use super::writer::{MAX_LISTPACK_BYTES, Writer};
 use super::{Limits, PayloadError, types};
 use crate::encoding::listpack::{self, Builder, Element, Elements};
+use crate::encoding::stream_id::StreamId;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -63,29 +64,9 @@ const IDEMPOTENCE_ENTRIES: RangeInclusive<u64> = 1..=10_000;
 /// What Redis 8.8 takes for seconds and for entries, unless told otherwise.
 const IDEMPOTENCE_DEFAULT: u64 = 100;
 
-/// The id of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct StreamId {
-    /// ms since the Unix epoch, mostly.
-    pub ms: u64,
-    /// Tells those of one millisecond apart.
-    pub seq: u64,
-}
-
-impl StreamId {
-    fn from_bytes(bytes: [u8; 16]) -> StreamId {
-        let both = u128::from_be_bytes(bytes);
-        StreamId { ms: (both >> 64) as u64, seq: both as u64 }
-    }
-
-    pub(super) fn to_bytes(self) -> [u8; 16] {
-        (u128::from(self.ms) << 64 | u128::from(self.seq)).to_be_bytes()
-    }
-
-    /// Relative to `base`, around the end of the numbers if need be.
-    fn plus(self, ms: i64, seq: i64) -> StreamId {
-        StreamId { ms: self.ms.wrapping_add_signed(ms), seq: self.seq.wrapping_add_signed(seq) }
-    }
+/// The id that is so much greater than `base`, around the end of the numbers if need be.
+fn plus(base: StreamId, ms: i64, seq: i64) -> StreamId {
+    StreamId { ms: base.ms.wrapping_add_signed(ms), seq: base.seq.wrapping_add_signed(seq) }
 }
 
 /// All of a stream but what Redis 8.6 remembers of idempotent producers.
@@ -228,7 +209,7 @@ fn read_entry(
     names: &[Bytes],
 ) -> Result<(bool, Entry), PayloadError> {
     let flags = integer(elements)?;
-    let id = first.plus(integer(elements)?, integer(elements)?);
+    let id = plus(first, integer(elements)?, integer(elements)?);
     let mut fields = Vec::new();
     let expected = if flags & SAME_FIELDS != 0 {
         for name in names {
