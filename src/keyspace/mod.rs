@@ -15,7 +15,9 @@ use crate::encoding::databases::Databases;
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::numbers::{FORMAT_VERSION, MAX_STRING_BYTES, system_key};
 use crate::error::{Error, Result};
-use crate::storage::{Batch, Engine, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end};
+use crate::storage::{
+    Batch, Engine, Fresh, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end,
+};
 use bytes::Bytes;
 use event::{Changes, ClientId, Commit, Observer};
 pub use locks::Keys;
@@ -110,7 +112,8 @@ impl Keyspace {
     pub fn open(engine: Box<dyn Engine>, clock: Arc<dyn Clock>, databases: u32) -> Result<Keyspace> {
         check_format(engine.as_ref())?;
         let opened = count_opening(engine.as_ref())?;
-        let namespaces = load_databases(engine.as_ref(), databases)?;
+        let versions = AtomicU64::new(u64::from(opened) << VERSION_BITS);
+        let namespaces = load_databases(engine.as_ref(), databases, &versions)?;
         engine.flush()?;
         let keyspace = Keyspace {
             engine,
@@ -123,7 +126,7 @@ impl Keyspace {
                 .map(|namespace| namespace.0.into())
                 .collect(),
             databases: Mutex::new(namespaces),
-            versions: AtomicU64::new(u64::from(opened) << VERSION_BITS),
+            versions,
             observers: RwLock::new(Vec::new()),
             expiry: expiry::Schedule::new(),
             lookups: Lookups::default(),
@@ -394,7 +397,7 @@ impl Keyspace {
         let mut databases = self.databases.lock();
         self.engine.reopen()?;
         check_format(self.engine.as_ref())?;
-        *databases = load_databases(self.engine.as_ref(), self.database_count())?;
+        *databases = load_databases(self.engine.as_ref(), self.database_count(), &self.versions)?;
         self.engine.flush()?;
         self.expiry.forget_all();
         self.name_databases(&databases);
@@ -489,12 +492,14 @@ fn count_opening(engine: &dyn Engine) -> Result<u32> {
     Ok(now)
 }
 
-fn load_databases(engine: &dyn Engine, count: u32) -> Result<Databases> {
+fn load_databases(engine: &dyn Engine, count: u32, versions: &AtomicU64) -> Result<Databases> {
     let key = system_key::DATABASES;
     let mut databases = match engine.get(Space::System, key, ReadTier::Disk)? {
         Some(bytes) => Databases::decode(&bytes)?,
         None => Databases::new(),
     };
+    let version = versions.load(Ordering::Relaxed);
+    engine.begin_fresh(Fresh { namespace: databases.next.0, version });
     while databases.namespaces.len() < count as usize {
         let namespace = databases.take_next();
         databases.namespaces.push(namespace);

@@ -113,6 +113,15 @@ impl Batch {
     }
 }
 
+/// Numbers that no stored key has yet, nor any above them: what keys begin with (`encoding/keys.rs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fresh {
+    /// Of keys in [`Space::Meta`].
+    pub namespace: u32,
+    /// Of keys in [`Space::Data`], [`Space::Index`] and [`Space::Blob`].
+    pub version: u64,
+}
+
 /// Keys from `from` (included) to `to` (excluded; none: to the end of the space).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanRange {
@@ -223,6 +232,10 @@ pub trait Engine: Send + Sync + 'static {
     /// As [`Engine::sync`], and then nothing has happened; or when the database cannot be opened, and
     /// then every call fails until another reopening succeeds.
     fn reopen(&self) -> StorageResult<()>;
+
+    /// Says that no key of these namespaces and versions is stored, so that an engine with a cache that
+    /// keeps what is written to them need not look for what it does not have.
+    fn begin_fresh(&self, _fresh: Fresh) {}
 
     /// The last commit for which a flush has ended.
     fn flushed_seq(&self) -> Seq;

@@ -9,6 +9,6 @@ pub mod memory;
 pub mod rocksdb;
 
 pub use engine::{
-    Batch, Direction, Engine, EngineStat, KeyBytes, ReadTier, Scan, ScanRange, Seq, Space, StorageError,
-    StorageResult, Write, Writes, prefix_end,
+    Batch, Direction, Engine, EngineStat, Fresh, KeyBytes, ReadTier, Scan, ScanRange, Seq, Space,
+    StorageError, StorageResult, Write, Writes, prefix_end,
 };

@@ -9,6 +9,7 @@
 mod dead_ranges;
 mod error;
 mod families;
+mod fresh;
 mod group;
 mod options;
 mod salvage;
@@ -342,9 +343,13 @@ impl Engine for RocksEngine {
         closing.reopen(&self.directory, &self.options)?;
         // What is in memory is what is on disk, but it shall come from there.
         self.counters.lock().clear();
-        self.table.forget(|_, _, _| true);
+        self.table.clear();
         drop((groups, flushing));
         Ok(())
+    }
+
+    fn begin_fresh(&self, fresh: Fresh) {
+        self.table.begin_fresh(fresh);
     }
 
     fn flushed_seq(&self) -> Seq {

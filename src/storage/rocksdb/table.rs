@@ -6,7 +6,8 @@
 //! all of it is in memory; a hash table answers in a tenth of that.
 
 use super::dead_ranges::DeadRanges;
-use crate::storage::{Seq, Space};
+use super::fresh::FreshFrom;
+use crate::storage::{Fresh, Seq, Space};
 use bytes::Bytes;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const SHARDS: usize = 64;
 
 /// Values from this size on are shared instead of copied.
-const LARGE: usize = 1024;
+const LARGE: usize = 384;
 
 /// Bytes of a slot, half of the empty ones included.
 const SLOT_BYTES: usize = 96;
@@ -97,6 +98,13 @@ impl Content {
         match self.together() {
             Ok(bytes) => (bytes[0] >> 1, Content::split(bytes).0),
             Err(apart) => (apart.0 as u8, &apart.1),
+        }
+    }
+
+    fn has_value(&self) -> bool {
+        match self.together() {
+            Ok(bytes) => bytes[0] & 1 == 1,
+            Err(apart) => apart.2.is_some(),
         }
     }
 
@@ -195,6 +203,8 @@ pub(super) struct ValueTable {
     shard_budget: usize,
     /// Deleted ranges whose keys may still be in the table.
     dead: DeadRanges,
+    /// What the table knows all of.
+    fresh: FreshFrom,
 }
 
 impl ValueTable {
@@ -206,6 +216,7 @@ impl ValueTable {
             hasher: Default::default(),
             shard_budget: budget / SHARDS,
             dead: DeadRanges::default(),
+            fresh: FreshFrom::default(),
         }
     }
 
@@ -235,6 +246,9 @@ impl ValueTable {
             None => {
                 let ticket = Ticket(shard.writes);
                 drop(shard);
+                if self.fresh.knows(space, key) {
+                    return Lookup::Known(None);
+                }
                 // The tree does not know of it yet. A later write of the key would have been found.
                 let is_dead = self.dead.at(space, key).is_some_and(|at| at > flushed());
                 if is_dead { Lookup::Known(None) } else { Lookup::Unknown(ticket) }
@@ -312,6 +326,10 @@ impl ValueTable {
             } else if entry.seq() <= flushed {
                 let (entry, _) = bucket.remove();
                 shard.bytes -= entry.bytes();
+                if entry.content.has_value() {
+                    let (space, key) = entry.content.key();
+                    self.fresh.lost(Space::ALL[usize::from(space)], key);
+                }
             }
         }
     }
@@ -326,13 +344,26 @@ impl ValueTable {
         }
     }
 
+    /// Nothing of these namespaces and versions is stored yet; see `fresh.rs`.
+    pub(super) fn begin_fresh(&self, fresh: Fresh) {
+        self.fresh.begin(fresh);
+    }
+
+    /// Forgets everything: what is asked for next comes from the tree.
+    pub(super) fn clear(&self) {
+        self.fresh.end();
+        self.forget(|_, _, _| true);
+    }
+
     /// Forgets the commits after `flushed`: they never happened.
     pub(super) fn undo(&self, flushed: Seq) {
+        // What they wrote over is in the tree alone.
+        self.fresh.end();
         self.dead.undo(flushed);
         self.forget(|_, _, seq| seq > flushed);
     }
 
-    /// Forgets what is known of some keys.
+    /// Forgets what is known of some keys, which are deleted, or to be looked for in the tree.
     pub(super) fn forget(&self, doomed: impl Fn(Space, &[u8], Seq) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
@@ -436,6 +467,36 @@ mod tests {
         }
         assert!(table.bytes() <= SHARDS * 1000, "{}", table.bytes());
         assert!(table.len() > 100);
+    }
+
+    #[test]
+    fn what_is_fresh_is_not_looked_for_until_something_was_lost() {
+        let table = ValueTable::new(SHARDS * 1000);
+        let key =
+            |version: u64, number: u32| [&[0; 4][..], &version.to_be_bytes(), &number.to_be_bytes()].concat();
+        let absent = |version, number| {
+            matches!(table.get(Space::Data, &key(version, number), || 0), Lookup::Known(None))
+        };
+        table.begin_fresh(Fresh { namespace: 7, version: 10 });
+        assert!(!absent(9, 0) && absent(10, 0));
+        assert_eq!(known(&table, &[0, 0, 0, 6, 1]), None);
+        assert_eq!(known(&table, &[0, 0, 0, 7, 1]), Some(None));
+        assert_eq!(known(&table, b"x"), None, "too short to tell");
+        let mut number = 0;
+        while absent(11, number) {
+            table.commit(Space::Data, &key(11, number), Some(&"v".into()), 1, 1);
+            number += 1;
+            assert!(number < 10_000, "a small table drops something");
+        }
+        for kept in 0..number {
+            assert!(!absent(11, kept), "{kept} was committed");
+        }
+        assert!(!absent(10, 0) && absent(12, 0));
+        table.undo(1);
+        assert!(!absent(12, 0));
+        table.begin_fresh(Fresh { namespace: 7, version: 20 });
+        table.clear();
+        assert!(!absent(20, 0));
     }
 
     #[test]
