@@ -29,6 +29,12 @@ impl<'a> Args<'a> {
         self.command
     }
 
+    /// The command's name as the client wrote it; 128 bytes at most.
+    pub fn typed_name(&self) -> String {
+        let typed = self.words.first().map_or(&b""[..], |word| &word[..word.len().min(128)]);
+        String::from_utf8_lossy(typed).into_owned()
+    }
+
     /// How long a string may become (`proto-max-bulk-len`), in bytes.
     pub fn max_string_bytes(&self) -> u64 {
         self.max_string_bytes

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod dense;
 pub mod digest;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod key;

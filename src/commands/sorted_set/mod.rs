@@ -1,6 +1,6 @@
 //! The sorted set family.
 
-mod add;
+pub(super) mod add;
 mod blocking;
 mod combine;
 mod pop;
@@ -54,13 +54,14 @@ pub static COMMANDS: &[Entry] = &[
     Entry::write::<combine::ZUnionStore>(),
 ];
 
-const READ_KEY: &[KeySpec] = &[KeySpec::at(1, READ)];
-const ADD_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::UPDATE))];
+pub(super) const READ_KEY: &[KeySpec] = &[KeySpec::at(1, READ)];
+pub(super) const ADD_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::UPDATE))];
 const UPDATE_KEY: &[KeySpec] = &[KeySpec::at(1, UPDATE)];
 const REMOVE_KEY: &[KeySpec] = &[KeySpec::at(1, KeyFlags::RW.and(KeyFlags::DELETE))];
 const POP: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
 const POP_KEY: &[KeySpec] = &[KeySpec::at(1, POP)];
-const STORE_FROM: &[KeySpec] = &[KeySpec::at(1, KeyFlags::OW.and(KeyFlags::UPDATE)), KeySpec::at(2, READ)];
+pub(super) const STORE_FROM: &[KeySpec] =
+    &[KeySpec::at(1, KeyFlags::OW.and(KeyFlags::UPDATE)), KeySpec::at(2, READ)];
 
 const fn spec(name: &'static str, arity: Arity) -> Spec {
     Spec::new(name, Group::SortedSet, arity)

@@ -115,7 +115,7 @@ impl Input {
     fn visit(&self, tx: &ReadTx, mut visit: impl FnMut(Bytes, f64) -> Result<ControlFlow<()>>) -> Result<()> {
         match &self.source {
             Source::Nothing => Ok(()),
-            Source::SortedSet(set) => set.visit(tx, visit),
+            Source::SortedSet(set) => set.visit(tx, 0..set.len(), visit),
             Source::Set(set) => set.walk(tx, |member, _| visit(Bytes::copy_from_slice(member), SCORE_IN_SET)),
         }
     }

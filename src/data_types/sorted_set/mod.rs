@@ -143,10 +143,16 @@ impl SortedSet {
         if reverse { entries.rev().map(decode).collect() } else { entries.map(decode).collect() }
     }
 
-    /// Shows every member to `visit`, in order, until that has seen enough. O(members).
-    fn visit(&self, tx: &ReadTx, mut visit: impl FnMut(Bytes, f64) -> Result<ControlFlow<()>>) -> Result<()> {
+    /// Shows the members at these places to `visit`, in order, until that has seen enough. O(log n +
+    /// members).
+    pub fn visit(
+        &self,
+        tx: &ReadTx,
+        ranks: ops::Range<u64>,
+        mut visit: impl FnMut(Bytes, f64) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         let pages = self.pages(tx);
-        for entry in self.tree.entries(&pages, 0..self.len()) {
+        for entry in self.tree.entries(&pages, ranks) {
             let (member, score) = entry::decode(entry?)?;
             if visit(member, score)?.is_break() {
                 break;
