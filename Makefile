@@ -1,7 +1,7 @@
 # The commands of the house. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench bench-micro conformance example crash fuzz docs fmt clean
+.PHONY: help run test quick bench bench-micro conformance example crash nightly fuzz docs fmt clean
 
 # RocksDB takes 10 to 20 minutes to compile, and changed flags compile it again: the flags are in
 # .cargo/config.toml, the environment's have no say here.
@@ -15,6 +15,7 @@ export CARGO_TARGET_DIR
 PORT ?= 6380
 DATA ?= ./data
 ARGS ?=
+HISTORIES ?= 1000000
 BUILD := cargo build --release --locked --all-features
 
 help: ## This list
@@ -58,6 +59,13 @@ crash: ## The long crash test: 100 rounds of kill -9 under load with each append
 	$(BUILD)
 	python3 tests/crash/crash_test.py --rounds 100 $(ARGS)
 	python3 tests/crash/crash_test.py --power-loss --rounds 100 $(ARGS)
+
+nightly: ## Millions of random histories, against redis-server, models and by themselves (HISTORIES=1000000)
+	@scripts/setup.sh build test
+	DISKDB_RANDOM_HISTORIES=$(HISTORIES) DISKDB_ORACLE_COMMANDS=$$(($(HISTORIES) * 50)) \
+		PROPTEST_CASES=$$(($(HISTORIES) / 50 + 256)) \
+		cargo test --release --locked --all-features --no-fail-fast --lib --test random_commands \
+		--test half_commands --test '*oracle'
 
 fuzz: ## Fuzz every target for SECONDS=120 each (needs a nightly toolchain)
 	@scripts/fuzz.sh $(or $(SECONDS),120)

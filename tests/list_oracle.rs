@@ -6,12 +6,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::cli;
-use common::resp::{RedisServer, RespClient};
-use diskdb::api::Db;
-use diskdb::config::Settings;
-use diskdb::protocol::Reply;
-use diskdb::session::Dialect;
+use common::oracle::Oracle;
 use fastrand::Rng;
 
 const KEYS: &[&str] = &["a", "b", "c"];
@@ -88,40 +83,21 @@ impl Words {
 
 #[test]
 fn replies_are_those_of_redis() {
-    let Some(server) = RedisServer::start() else {
-        eprintln!("skipped: there is no redis-server to compare with");
-        return;
+    let Some(mut oracle) = Oracle::start(20_000) else { return };
+    let mut generator = Words(oracle.rng.fork());
+    let compare = |oracle: &mut Oracle, words: &[String]| {
+        oracle.compare(&words.iter().map(|word| Bytes::from(word.clone())).collect::<Vec<_>>());
     };
-    let from_environment = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seed = from_environment("DISKDB_ORACLE_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let commands = from_environment("DISKDB_ORACLE_COMMANDS").unwrap_or(20_000);
-    let mut words = Words(Rng::with_seed(seed));
-    let db = Db::in_memory(Settings::default()).unwrap();
-    let mut ours = db.connect();
-    let mut theirs = RespClient::connect(&server.address).unwrap();
-    let mut compare = |number: u64, words: &[String], dialect: Dialect| {
-        let words: Vec<Bytes> = words.iter().map(|word| Bytes::from(word.clone())).collect();
-        ours.session.dialect = dialect;
-        theirs.speak(dialect).unwrap();
-        let reply = ours.call(&words).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
-        let expected = cli::print_delivered(&theirs.call(&words).unwrap());
-        let reply = cli::print(&reply, dialect);
-        assert!(
-            reply == expected,
-            "seed {seed}, command {number} {words:.200?}\nours:   {reply:.400}\ntheirs: {expected:.400}"
-        );
-    };
-    for number in 0..commands {
-        let dialect = if words.0.bool() { Dialect::Resp2 } else { Dialect::Resp3 };
-        compare(number, &words.next(), dialect);
+    for number in 0..oracle.commands {
+        compare(&mut oracle, &generator.next());
         if number % 50 == 49 {
             for key in KEYS {
-                compare(number, &["LRANGE", key, "0", "-1"].map(str::to_owned), dialect);
+                compare(&mut oracle, &["LRANGE", key, "0", "-1"].map(str::to_owned));
             }
         }
         if number % 500 == 499 {
             for key in KEYS {
-                compare(number, &["DEL", key].map(str::to_owned), dialect);
+                compare(&mut oracle, &["DEL", key].map(str::to_owned));
             }
         }
     }

@@ -8,15 +8,11 @@ mod common;
 
 use bytes::Bytes;
 use common::cli;
-use common::resp::{RedisServer, RespClient};
-use diskdb::api::{Connection, Db};
-use diskdb::config::Settings;
-use diskdb::protocol::Reply;
-use diskdb::session::Dialect;
+use common::oracle::Oracle;
 use fastrand::Rng;
 
 /// Commands between two comparisons of everything that is stored.
-const ROUND: usize = 100;
+const ROUND: u64 = 100;
 
 const KEYS: &[&str] = &["a", "b", "c", "d"];
 
@@ -314,60 +310,27 @@ fn may_differ(words: &[Bytes], ours: &str, theirs: &str) -> bool {
     }
 }
 
-struct Pair {
-    ours: Connection,
-    theirs: RespClient,
-    log: Vec<Vec<Bytes>>,
-    seed: u64,
-}
-
-impl Pair {
-    fn compare(&mut self, words: &[Bytes], dialect: Dialect) {
-        self.log.push(words.to_vec());
-        self.ours.session.dialect = dialect;
-        self.theirs.speak(dialect).unwrap();
-        let ours = self.ours.call(words).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
-        let ours = cli::print(&ours, dialect);
-        let theirs = cli::print_delivered(&self.theirs.call(words).unwrap());
-        if ours != theirs && !may_differ(words, &ours, &theirs) {
-            let shown = |words: &[Bytes]| -> String {
-                words
-                    .iter()
-                    .map(|word| format!("\"{}\" ", word[..word.len().min(60)].escape_ascii()))
-                    .collect()
-            };
-            let log: String = self.log.iter().map(|words| shown(words) + "\n").collect();
-            panic!("seed {}, after\n{log}ours:   {ours:.400}\ntheirs: {theirs:.400}", self.seed);
-        }
+fn compare(oracle: &mut Oracle, words: &[Bytes]) {
+    let (ours, theirs) = oracle.ask(words);
+    if !may_differ(words, &cli::print_delivered(&ours), &cli::print_delivered(&theirs)) {
+        oracle.assert_same(&ours, &theirs);
     }
 }
 
 #[test]
 fn replies_are_those_of_redis() {
-    let Some(server) = RedisServer::start() else {
-        eprintln!("skipped: there is no redis-server to compare with");
-        return;
-    };
-    let from_environment = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seed = from_environment("DISKDB_ORACLE_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let commands = from_environment("DISKDB_ORACLE_COMMANDS").unwrap_or(20_000) as usize;
-    let mut words = Words { rng: Rng::with_seed(seed), words: Vec::new() };
-    let db = Db::in_memory(Settings::default()).unwrap();
-    let theirs = RespClient::connect(&server.address).unwrap();
-    let mut pair = Pair { ours: db.connect(), theirs, log: Vec::new(), seed };
-    for number in 0..commands {
-        let dialect = if words.rng.bool() { Dialect::Resp2 } else { Dialect::Resp3 };
-        let command = words.next();
-        pair.compare(&command, dialect);
+    let Some(mut oracle) = Oracle::start(20_000) else { return };
+    let mut words = Words { rng: oracle.rng.fork(), words: Vec::new() };
+    for number in 0..oracle.commands {
+        compare(&mut oracle, &words.next());
         if number % ROUND == ROUND - 1 {
             for key in KEYS {
                 for command in [&["GET", key][..], &["DEL", key], &["DEL", key]] {
                     let command: Vec<Bytes> =
                         command.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
-                    pair.compare(&command, dialect);
+                    compare(&mut oracle, &command);
                 }
             }
-            pair.log.clear();
         }
     }
 }

@@ -83,8 +83,11 @@ fn run_history(seed: u64, check_every: usize) {
 #[test]
 fn nothing_that_clients_say_does_harm() {
     let first = from_environment("DISKDB_RANDOM_SEED");
-    let histories =
-        from_environment("DISKDB_RANDOM_HISTORIES").unwrap_or(if first.is_some() { 1 } else { 400 });
+    let histories = from_environment("DISKDB_RANDOM_HISTORIES").unwrap_or(match first {
+        Some(_) => 1,
+        None if cfg!(debug_assertions) => 400,
+        None => 4000,
+    });
     let first = first.unwrap_or_else(|| fastrand::u64(..u64::MAX - histories));
     // Whoever repeats a history wants to know which command it was.
     let check_every = if histories == 1 { 1 } else { 50 };

@@ -5,7 +5,8 @@
 pub mod registers;
 
 use super::string;
-use crate::encoding::numbers::Kind;
+use crate::encoding::meta::Meta;
+use crate::encoding::numbers::{CHUNK_BYTES, Kind};
 use crate::error::{Error, Result};
 use crate::keyspace::event::{Event, EventClass};
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
@@ -42,7 +43,13 @@ fn of_slot(tx: &WriteTx, slot: &Slot) -> Result<Option<HyperLogLog>> {
 
 fn put(tx: &mut WriteTx, slot: &mut Slot, sketch: HyperLogLog) {
     let expire_at_ms = slot.meta().and_then(|meta| meta.expire_at_ms);
-    string::put(tx, slot, &Bytes::from(sketch.into_bytes()), expire_at_ms, PFADD);
+    let bytes = Bytes::from(sketch.into_bytes());
+    if bytes.len() > CHUNK_BYTES {
+        return string::put(tx, slot, &bytes, expire_at_ms, PFADD);
+    }
+    // Redis keeps even a short one `raw`, for it changes it in place.
+    let meta = Meta { raw: true, expire_at_ms, ..Meta::inline(Kind::String, bytes) };
+    tx.put(slot, meta, PFADD);
 }
 
 /// Adds what was seen; returns whether the estimate may have changed, or the key is new. O(1) each.
