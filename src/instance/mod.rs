@@ -218,6 +218,7 @@ impl Instance {
         self.keyspace.set_max_string_bytes(settings.proto_max_bulk_len);
         self.keyspace.set_hll_sparse_max_bytes(settings.hll_sparse_max_bytes);
         self.keyspace.set_list_max_listpack_size(settings.list_max_listpack_size);
+        self.keyspace.set_list_listpack(settings.list_listpack);
         self.keyspace.set_packing(packing(settings));
         self.keyspace.cursors().set_most(settings.scan_cursors as usize);
         self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);

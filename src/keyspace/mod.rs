@@ -100,6 +100,7 @@ pub struct Keyspace {
     hll_sparse_max_bytes: AtomicU64,
     checks_payloads: AtomicBool,
     list_max_listpack_size: AtomicI32,
+    list_listpack: AtomicBool,
     cursors: cursors::Cursors,
     packing: RwLock<packing::Packing>,
 }
@@ -135,6 +136,7 @@ impl Keyspace {
             hll_sparse_max_bytes: AtomicU64::new(3000),
             checks_payloads: AtomicBool::new(true),
             list_max_listpack_size: AtomicI32::new(-2),
+            list_listpack: AtomicBool::new(true),
             cursors: cursors::Cursors::new(opened),
             packing: RwLock::default(),
         };
@@ -181,6 +183,16 @@ impl Keyspace {
     /// Sets [`Keyspace::list_max_listpack_size`] for what is written from here on.
     pub fn set_list_max_listpack_size(&self, size: i32) {
         self.list_max_listpack_size.store(size, Ordering::Relaxed);
+    }
+
+    /// Whether a list can count as a listpack (`list-listpack`).
+    pub fn list_listpack(&self) -> bool {
+        self.list_listpack.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`Keyspace::list_listpack`] for what is written from here on.
+    pub fn set_list_listpack(&self, listpack: bool) {
+        self.list_listpack.store(listpack, Ordering::Relaxed);
     }
 
     /// Adds an observer of every commit from here on.

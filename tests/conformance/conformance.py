@@ -25,8 +25,8 @@ from harness.progress import Progress  # noqa: E402
 
 # Servers of their own are what these test, or replication: nothing in them runs in external mode.
 NO_UNITS = ("unit/moduleapi", "unit/printver")
-# Sets as listpacks came with Redis 7.2; the suite of 7.0 expects a hash table.
-AS_REDIS_7_0 = ("--set-max-listpack-entries", "0")
+# Sets and lists as listpacks came with Redis 7.2; the suite of 7.0 expects a hash table and a quicklist.
+AS_REDIS_7_0 = ("--set-max-listpack-entries", "0", "--list-listpack", "no")
 # What this milestone answers for; the others are counted apart.
 DATA_UNITS = """unit/dump unit/protocol unit/keyspace unit/scan unit/info unit/info-command unit/type/string
 unit/type/incr unit/type/list unit/type/list-2 unit/type/list-3 unit/type/set unit/type/zset unit/type/hash

@@ -9,6 +9,9 @@ section "Encodings" {
     hash_max_listpack_value: u64 = 64, memory(0, I64_MAX), [Runtime], "hash-max-ziplist-value";
     /// Elements (or, negative, a size class) up to which a node of a list goes.
     list_max_listpack_size: i32 = -2, integer(i32::MIN as i128, I32_MAX), [Runtime], "list-max-ziplist-size";
+    /// Whether OBJECT ENCODING calls a small list a listpack, as Redis does since 7.2; before, every
+    /// list was a quicklist. Holds for what is written from then on.
+    list_listpack: bool = true, Bool, [Runtime];
     /// How many nodes at each end of a list are not compressed; 0 compresses none.
     list_compress_depth: u32 = 0, integer(0, I32_MAX), [Runtime, NoEffect];
     /// Elements up to which a set of integers is an intset.

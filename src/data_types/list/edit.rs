@@ -182,7 +182,9 @@ impl Edit {
             }
             return;
         }
-        self.head.quicklist = self.is_quicklist(tx.keyspace().list_max_listpack_size());
+        let keyspace = tx.keyspace();
+        self.head.quicklist =
+            !keyspace.list_listpack() || self.is_quicklist(keyspace.list_max_listpack_size());
         let len = self.len();
         let root = self.tree.finish(&mut WritePages::new(tx, self.slot.namespace(), self.version, &[]));
         let is_outside = root.has_pages() || self.head.apart > 0;
