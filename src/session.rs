@@ -8,7 +8,10 @@ use crate::instance::waiters::Ticket;
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
 use crate::storage::{ReadTier, Seq};
+use bytes::Bytes;
+use hashbrown::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub use crate::protocol::Dialect;
 
@@ -47,6 +50,8 @@ pub struct Session {
     pub wait_ended: Option<Unblock>,
     /// What the current command waits with, if it waits for keys.
     pub ticket: Option<Arc<Ticket>>,
+    /// Names of fields that `HIMPORT` has prepared.
+    fieldsets: HashMap<Bytes, Vec<Bytes>>,
 }
 
 impl Session {
@@ -70,6 +75,7 @@ impl Session {
             lap: None,
             wait_ended: None,
             ticket: None,
+            fieldsets: HashMap::new(),
         }
     }
 
@@ -123,6 +129,34 @@ impl Session {
         takes
     }
 
+    /// The names that `HIMPORT PREPARE` has given a name.
+    pub fn fieldset(&self, name: &[u8]) -> Option<&[Bytes]> {
+        self.fieldsets.get(name).map(Vec::as_slice)
+    }
+
+    /// Gives names of fields a name, in the place of those that had it.
+    pub fn prepare_fieldset(&mut self, name: &[u8], fields: &[Bytes]) {
+        self.discard_fieldset(name);
+        // Copies: what the client sent may be part of a large buffer.
+        let own = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
+        let fields: Vec<Bytes> = fields.iter().map(|field| own(field)).collect();
+        self.client.counters.fieldset_bytes.fetch_add(fieldset_bytes(name, &fields), Ordering::Relaxed);
+        self.fieldsets.insert(own(name), fields);
+    }
+
+    /// Forgets names of fields; whether there were any of that name.
+    pub fn discard_fieldset(&mut self, name: &[u8]) -> bool {
+        let Some(fields) = self.fieldsets.remove(name) else { return false };
+        self.client.counters.fieldset_bytes.fetch_sub(fieldset_bytes(name, &fields), Ordering::Relaxed);
+        true
+    }
+
+    /// Forgets all names of fields; how many lists of them there were.
+    pub fn discard_fieldsets(&mut self) -> usize {
+        self.client.counters.fieldset_bytes.store(0, Ordering::Relaxed);
+        std::mem::take(&mut self.fieldsets).len()
+    }
+
     /// As if the client had just arrived (`RESET`). On the text port it still is on the text port.
     pub fn reset(&mut self, acl: &Acl) {
         self.select(0);
@@ -131,6 +165,7 @@ impl Session {
         }
         self.authenticated = acl.default_is_open();
         self.reply_mode = ReplyMode::On;
+        self.discard_fieldsets();
         self.client.set_flag(ClientFlag::NoEvict, false);
         self.client.set_flag(ClientFlag::NoTouch, false);
         self.client.change_details(|details| {
@@ -138,4 +173,10 @@ impl Session {
             details.user = DEFAULT_USER.to_owned();
         });
     }
+}
+
+/// Memory for names of fields, bytes.
+fn fieldset_bytes(name: &[u8], fields: &[Bytes]) -> usize {
+    let texts = fields.iter().map(|field| size_of::<Bytes>() + field.len()).sum::<usize>();
+    size_of::<(Bytes, Vec<Bytes>)>() + name.len() + texts
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use bytes::Bytes;
 use common::words;
 use diskdb::api::Db;
 use diskdb::clock::ManualClock;
@@ -255,4 +256,21 @@ fn a_line_tells_what_the_server_counts() {
     ] {
         assert!(line.contains(part), "{part:?} is not in {line:?}");
     }
+}
+
+#[test]
+fn fieldsets_count_as_memory_of_the_client() {
+    let mut session = Db::in_memory(Settings::default()).unwrap().connect().session;
+    let before = session.client.memory_bytes();
+    let fields = [Bytes::from_static(b"name"), Bytes::from(vec![b'x'; 1000])];
+    session.prepare_fieldset(b"a", &fields);
+    session.prepare_fieldset(b"a", &fields);
+    let one = session.client.memory_bytes() - before;
+    assert!((1004..2008).contains(&one), "{one}");
+    session.prepare_fieldset(b"b", &fields);
+    assert_eq!(session.client.memory_bytes() - before, 2 * one);
+    assert!(session.discard_fieldset(b"b") && !session.discard_fieldset(b"b"));
+    assert_eq!(session.client.memory_bytes() - before, one);
+    assert_eq!(session.discard_fieldsets(), 1);
+    assert_eq!(session.client.memory_bytes(), before);
 }

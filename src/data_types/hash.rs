@@ -381,16 +381,17 @@ pub fn check(tx: &ReadTx, meta: &Meta) -> Result<()> {
     Dense::open(meta, tx.namespace())?.check(tx, deadline)
 }
 
-/// Makes a hash of fields the value of a key, whatever that held (`RESTORE`). Fields that are dead are
-/// left out; if no other is left, so is the key.
+/// Makes a hash of fields, none of them twice, the value of a key, whatever that held. Fields that are
+/// dead are left out; if no other is left, so is the key.
 ///
 /// # Errors
 /// Those of the reads.
-pub fn restore(
+pub fn put(
     tx: &mut WriteTx,
     slot: &mut Slot,
     fields: Vec<WithDeadline>,
     key_expire_at_ms: Option<u64>,
+    event: Event,
 ) -> Result<()> {
     let mut hash = Hash { dense: Dense::new(Kind::Hash, slot.namespace(), Form::ListPack) };
     for (name, value, expire_at_ms) in fields {
@@ -402,7 +403,7 @@ pub fn restore(
     if hash.dense.is_empty() {
         tx.delete(slot, Event::DEL);
     } else {
-        hash.dense.save_over(tx, slot, key_expire_at_ms, Event::RESTORE);
+        hash.dense.save_over(tx, slot, key_expire_at_ms, event);
     }
     Ok(())
 }

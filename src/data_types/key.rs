@@ -256,7 +256,7 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         rdb::Value::String(value) => string::put(tx, slot, &value, deadline_ms, Event::RESTORE),
         rdb::Value::List(elements) => list::put(tx, slot, &elements, deadline_ms, Event::RESTORE)?,
         rdb::Value::Set(members) => set::restore(tx, slot, &members, deadline_ms)?,
-        rdb::Value::Hash(fields) => hash::restore(tx, slot, fields, deadline_ms)?,
+        rdb::Value::Hash(fields) => hash::put(tx, slot, fields, deadline_ms, Event::RESTORE)?,
         rdb::Value::SortedSet(members) => sorted_set::put(tx, slot, members, deadline_ms, Event::RESTORE)?,
         rdb::Value::Stream(_) => {}
     }

@@ -15,6 +15,7 @@ impl Client {
             &counters.query_buffer_free_bytes,
             &counters.output_buffer_bytes,
             &counters.output_pieces_bytes,
+            &counters.fieldset_bytes,
         ];
         let buffers: usize = buffers.into_iter().map(|bytes| bytes.load(Relaxed)).sum();
         size_of::<Client>() + self.text_bytes() + buffers

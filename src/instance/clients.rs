@@ -73,6 +73,8 @@ pub struct Counters {
     /// Large values among the replies that wait: how many, and how long in all.
     pub output_pieces: AtomicUsize,
     pub output_pieces_bytes: AtomicUsize,
+    /// Names of fields that `HIMPORT` has prepared.
+    pub fieldset_bytes: AtomicUsize,
     /// Bytes read from the client since it came.
     pub net_in_bytes: AtomicU64,
     /// Bytes written to it since it came.

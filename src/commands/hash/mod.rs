@@ -3,6 +3,7 @@
 mod counter;
 mod expire;
 mod fields;
+mod import;
 mod random;
 mod read;
 mod write;
@@ -28,6 +29,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::read::<HGetAll>(),
     Entry::write::<HGetDel>(),
     Entry::write::<HGetEx>(),
+    Entry::container(import::SPEC, import::SUBCOMMANDS),
     Entry::write::<HIncrBy>(),
     Entry::write::<HIncrByFloat>(),
     Entry::read::<HKeys>(),
