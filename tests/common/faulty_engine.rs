@@ -1,5 +1,5 @@
-//! An engine in memory with faults on demand: for the tests of the server, and (by its path, with
-//! `storage` in scope) for those of the keyspace.
+//! An engine in memory with faults on demand, which counts what it does: for the tests of the server, and
+//! (by its path, with `storage` in scope) for others.
 
 #![allow(dead_code)] // each of them uses a part
 
@@ -39,6 +39,32 @@ pub struct Faults {
     pub has_cache: AtomicBool,
     warm: Mutex<HashSet<Vec<u8>>>,
     pub disk_reads: AtomicUsize,
+    pub work: Work,
+}
+
+/// How much the engine had to do.
+#[derive(Default)]
+pub struct Work {
+    pub gets: AtomicU64,
+    pub scans: AtomicU64,
+    /// Records that scans came to.
+    pub scanned: AtomicU64,
+    pub writes: AtomicU64,
+    pub deleted_ranges: AtomicU64,
+}
+
+/// A scan whose records are counted.
+struct CountedScan<'a> {
+    scan: Box<dyn Scan + 'a>,
+    scanned: &'a AtomicU64,
+}
+
+impl Scan for CountedScan<'_> {
+    fn next(&mut self) -> StorageResult<Option<(&[u8], &[u8])>> {
+        let next = self.scan.next()?;
+        self.scanned.fetch_add(next.is_some().into(), SeqCst);
+        Ok(next)
+    }
 }
 
 impl Faults {
@@ -94,6 +120,7 @@ impl FaultyEngine {
 impl Engine for FaultyEngine {
     fn get(&self, space: Space, key: &[u8], tier: ReadTier) -> StorageResult<Option<Bytes>> {
         self.check_tier(key, tier)?;
+        self.faults.work.gets.fetch_add(1, SeqCst);
         self.memory.get(space, key, tier)
     }
 
@@ -104,7 +131,10 @@ impl Engine for FaultyEngine {
         direction: Direction,
         tier: ReadTier,
     ) -> StorageResult<Box<dyn Scan + '_>> {
-        self.memory.scan(space, range, direction, tier)
+        let work = &self.faults.work;
+        work.scans.fetch_add(1, SeqCst);
+        let scan = self.memory.scan(space, range, direction, tier)?;
+        Ok(Box::new(CountedScan { scan, scanned: &work.scanned }))
     }
 
     fn counter(&self, key: &[u8]) -> StorageResult<i64> {
@@ -115,6 +145,9 @@ impl Engine for FaultyEngine {
         if self.faults.refuse_commits.load(SeqCst) {
             return Err(full());
         }
+        let work = &self.faults.work;
+        work.writes.fetch_add(batch.writes.len() as u64, SeqCst);
+        work.deleted_ranges.fetch_add(batch.deleted_ranges.len() as u64, SeqCst);
         let seq = self.memory.commit(batch)?;
         self.faults.committed.fetch_max(seq, SeqCst);
         Ok(seq)
