@@ -18,6 +18,7 @@ fn check(open: &dyn Fn() -> Box<dyn Engine>) {
         values_die_whole,
         reopened_it_has_everything,
         reopening_disturbs_nobody,
+        pages_that_change_little_are_whole,
     ] {
         check(open().as_ref());
     }
@@ -264,6 +265,45 @@ fn reopened_it_has_everything(engine: &dyn Engine) {
         assert_eq!(engine.counter(b"count").unwrap(), 3 * i64::from(round + 1));
         assert!(put(engine, Space::Data, b"next", b"") > last);
     }
+}
+
+/// Long values that change here and there, as the pages of a tree do.
+fn pages_that_change_little_are_whole(engine: &dyn Engine) {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut pages = vec![Vec::new(); 4];
+    for step in 0..2000 {
+        let number = random.usize(..pages.len());
+        let page: &mut Vec<u8> = &mut pages[number];
+        let bytes = vec![random.u8(..); random.usize(1..40)];
+        let at = random.usize(..=page.len());
+        if page.len() > 1500 {
+            page.drain(at.min(1300)..(at + random.usize(..200)).clamp(1300, 1500));
+        } else {
+            page.splice(at..(at + random.usize(..3)).min(page.len()), bytes);
+        }
+        let mut batch = Batch::of(Space::Index, &[number as u8], page.clone().into());
+        if step % 500 == 499 {
+            batch.deleted_ranges.push((Space::Index, vec![0], vec![9]));
+            pages
+                .iter_mut()
+                .enumerate()
+                .filter(|(other, _)| *other != number)
+                .for_each(|(_, page)| page.clear());
+        }
+        engine.commit(batch).unwrap();
+        match random.u8(..100) {
+            0 => engine.reopen().unwrap(),
+            1..10 => drop(engine.flush().unwrap()),
+            _ => {}
+        }
+        for (number, page) in pages.iter().enumerate() {
+            let found = get(engine, Space::Index, &[number as u8]).unwrap_or_default();
+            assert_eq!(found, page, "page {number} after {step} steps");
+        }
+    }
+    let found = pairs(engine, Space::Index, &everything(), Direction::Forward);
+    let pages = pages.into_iter().enumerate().filter(|(_, page)| !page.is_empty());
+    assert_eq!(found, pages.map(|(number, page)| (vec![number as u8], page)).collect::<Vec<_>>());
 }
 
 /// Readers, writers and scanners go on while the engine is reopened, and miss nothing.

@@ -49,13 +49,13 @@ pub struct Limits {
 impl Limits {
     /// For trees without an order. The numbers are from `docs/adr/0012-counted-tree.md`.
     pub const POSITIONAL: Limits = Limits {
-        leaf_bytes: 1024,
-        leaf_entries: 128,
-        inner_bytes: 4096,
-        inner_entries: 128,
+        leaf_bytes: 2048,
+        leaf_entries: 256,
+        inner_bytes: 8192,
+        inner_entries: 512,
         root_bytes: 1024,
         root_entries: 128,
-        root_children: 32,
+        root_children: 48,
         separator: no_separator,
     };
 

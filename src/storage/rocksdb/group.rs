@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use rocksdb::WriteBatch;
 
 /// Values from this size on are shared instead of copied.
-const LARGE: usize = 4096;
+const LARGE: usize = 1024;
 /// A group that had more than this gives its memory back.
 const KEPT_BYTES: usize = 1 << 20;
 const KEPT_WRITES: usize = 1 << 14;
@@ -49,7 +49,16 @@ enum Value {
     Copied(usize),
     /// One of the large ones.
     Shared(usize),
+    /// One of the large ones; up to `edit_end` in the group's bytes lies what makes it out of the value
+    /// before.
+    Edited {
+        number: usize,
+        edit_end: usize,
+    },
 }
+
+/// One in so many edited values is written whole, so that there are never many edits to a value.
+const EDITS_TO_A_VALUE: u32 = 32;
 
 impl Group {
     pub(super) fn is_empty(&self) -> bool {
@@ -86,15 +95,31 @@ impl Group {
             let quick = (a.space, a.order).cmp(&(b.space, b.order));
             quick.then_with(|| key(a).1.cmp(key(b).1))
         });
-        for (place, write) in self.writes.iter().enumerate() {
-            if self.writes.get(place + 1).is_some_and(|next| key(next) == key(write)) {
-                continue; // overwritten later in the group
-            }
+        let mut edits = Vec::new();
+        for writes in self.writes.chunk_by(|write, next| key(write) == key(next)) {
+            let Some(write) = writes.last() else { continue };
             let (family, key) = (families.of(write.space), key(write).1);
             match write.value {
                 Value::Deleted => self.sealed.delete_cf(family, key),
                 Value::Copied(end) => self.sealed.put_cf(family, key, &self.bytes[write.middle..end]),
                 Value::Shared(number) => self.sealed.put_cf(family, key, &self.large[number]),
+                Value::Edited { number, .. } => {
+                    let whole = &self.large[number];
+                    edits.clear();
+                    let only_edits = writes.iter().all(|write| match write.value {
+                        Value::Edited { edit_end, .. } => {
+                            edits.extend_from_slice(&self.bytes[write.middle..edit_end]);
+                            true
+                        }
+                        _ => false,
+                    });
+                    let short = edits.len() <= whole.len() / 2 && fastrand::u32(..EDITS_TO_A_VALUE) != 0;
+                    if only_edits && short {
+                        self.sealed.merge_cf(family, key, &edits);
+                    } else {
+                        self.sealed.put_cf(family, key, whole);
+                    }
+                }
             }
         }
         self.writes.clear();
@@ -123,21 +148,27 @@ impl Group {
         self.deleted_ranges.iter().any(covered).then_some(None)
     }
 
-    /// Adds a write. Reads find it in the value table, or, if its space is not kept there, here.
-    pub(super) fn write(&mut self, space: Space, key: KeyBytes, value: Option<Bytes>) {
+    /// Adds a write, and what makes the value out of the one before, if that is known. Reads find it in
+    /// the value table, or, if its space is not kept there, here.
+    pub(super) fn write(&mut self, space: Space, key: KeyBytes, value: Option<Bytes>, edit: Option<Vec<u8>>) {
         if !is_in_table(space) {
             self.written.insert((space, key.as_slice().into()), value.clone());
         }
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(&key);
         let middle = self.bytes.len();
-        let value = match value {
-            None => Value::Deleted,
-            Some(value) if value.len() < LARGE => {
+        let value = match (value, edit) {
+            (None, _) => Value::Deleted,
+            (Some(value), Some(edit)) => {
+                self.large.push(value);
+                self.bytes.extend_from_slice(&edit);
+                Value::Edited { number: self.large.len() - 1, edit_end: self.bytes.len() }
+            }
+            (Some(value), None) if value.len() < LARGE => {
                 self.bytes.extend_from_slice(&value);
                 Value::Copied(self.bytes.len())
             }
-            Some(value) => {
+            (Some(value), None) => {
                 self.large.push(value);
                 Value::Shared(self.large.len() - 1)
             }

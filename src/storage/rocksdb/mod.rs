@@ -13,6 +13,7 @@ mod fresh;
 mod group;
 mod options;
 mod salvage;
+mod splices;
 mod table;
 mod tree;
 
@@ -157,12 +158,13 @@ impl RocksEngine {
         }
         let flushed = self.flushed_seq();
         for (space, key, value) in batch.writes {
+            let mut edit = None;
             match space {
                 Space::System => self.set_counter(&key, value.as_deref()),
                 Space::Expiry => {}
-                _ => self.table.commit(space, &key, value.as_ref(), seq, flushed),
+                _ => edit = self.table.commit(space, &key, value.as_ref(), seq, flushed),
             }
-            group.write(space, key, value);
+            group.write(space, key, value, edit);
         }
         group.last = seq;
         Ok(())

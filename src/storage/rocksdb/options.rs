@@ -1,9 +1,10 @@
 //! How the tree is laid out. The values come from directives; the defaults are the measured ones.
 
+use super::splices;
 use crate::storage::Space;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel,
-    LruCacheOptions, Options, ReadOptions, ReadTier as RocksTier,
+    LruCacheOptions, MergeOperands, Options, ReadOptions, ReadTier as RocksTier,
 };
 
 /// What steers the engine. Sizes are in bytes.
@@ -174,6 +175,14 @@ impl RocksOptions {
             options.set_memtable_whole_key_filtering(true);
         }
         options.set_block_based_table_factory(&self.table(cache));
+        if space == Space::Index {
+            let merge =
+                |_: &[u8], value: Option<&[u8]>, edits: &MergeOperands| splices::apply(value?, edits.iter());
+            let join = |_: &[u8], _: Option<&[u8]>, edits: &MergeOperands| {
+                Some(edits.iter().collect::<Vec<_>>().concat())
+            };
+            options.set_merge_operator("diskdb.splices", merge, join);
+        }
         if space == Space::Blob && self.min_blob_bytes > 0 {
             options.set_enable_blob_files(true);
             options.set_min_blob_size(self.min_blob_bytes);

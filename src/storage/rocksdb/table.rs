@@ -7,6 +7,7 @@
 
 use super::dead_ranges::DeadRanges;
 use super::fresh::FreshFrom;
+use super::splices;
 use crate::storage::{Fresh, Seq, Space};
 use bytes::Bytes;
 use hashbrown::HashTable;
@@ -101,10 +102,11 @@ impl Content {
         }
     }
 
-    fn has_value(&self) -> bool {
+    fn bytes_of_value(&self) -> Option<&[u8]> {
         match self.together() {
-            Ok(bytes) => bytes[0] & 1 == 1,
-            Err(apart) => apart.2.is_some(),
+            Ok(bytes) if bytes[0] & 1 == 0 => None,
+            Ok(bytes) => Some(Content::split(bytes).1),
+            Err(apart) => apart.2.as_deref(),
         }
     }
 
@@ -281,20 +283,35 @@ impl ValueTable {
         self.insert(&mut shard, hash, Entry::new(space, key, value, flushed, false), flushed);
     }
 
-    /// Puts in what commit `seq` wrote. It stays until `seq` is flushed.
-    pub(super) fn commit(&self, space: Space, key: &[u8], value: Option<&Bytes>, seq: Seq, flushed: Seq) {
+    /// Puts in what commit `seq` wrote. It stays until `seq` is flushed. Returns the edit that makes the
+    /// new value out of the one before, if it is a page that changes little.
+    pub(super) fn commit(
+        &self,
+        space: Space,
+        key: &[u8],
+        value: Option<&Bytes>,
+        seq: Seq,
+        flushed: Seq,
+    ) -> Option<Vec<u8>> {
         let (shard, hash) = self.shard(space, key);
         let mut shard = shard.lock();
         shard.writes += 1;
         if let Some(entry) = shard.entries.find_mut(hash, |entry| entry.is(space, key)) {
             let before = entry.bytes();
+            let is_dead = || self.dead.at(space, key).is_some_and(|at| at > entry.seq());
+            let edit = match (space, entry.content.bytes_of_value(), value) {
+                (Space::Index, Some(old), Some(new)) if !is_dead() => splices::between(old, new),
+                _ => None,
+            };
             entry.content = Content::new(space, key, value);
             entry.seq_and_used = seq << 1 | 1;
             let after = entry.bytes();
             shard.bytes = shard.bytes - before + after;
-            return self.evict(&mut shard, flushed);
+            self.evict(&mut shard, flushed);
+            return edit;
         }
         self.insert(&mut shard, hash, Entry::new(space, key, value, seq, true), flushed);
+        None
     }
 
     fn insert(&self, shard: &mut Shard, hash: u64, entry: Entry, flushed: Seq) {
@@ -326,7 +343,7 @@ impl ValueTable {
             } else if entry.seq() <= flushed {
                 let (entry, _) = bucket.remove();
                 shard.bytes -= entry.bytes();
-                if entry.content.has_value() {
+                if entry.content.bytes_of_value().is_some() {
                     let (space, key) = entry.content.key();
                     self.fresh.lost(Space::ALL[usize::from(space)], key);
                 }
