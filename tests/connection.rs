@@ -260,7 +260,8 @@ fn a_line_tells_what_the_server_counts() {
 
 #[test]
 fn fieldsets_count_as_memory_of_the_client() {
-    let mut session = Db::in_memory(Settings::default()).unwrap().connect().session;
+    let mut connection = Db::in_memory(Settings::default()).unwrap().connect();
+    let session = &mut connection.session;
     let before = session.client.memory_bytes();
     let fields = [Bytes::from_static(b"name"), Bytes::from(vec![b'x'; 1000])];
     session.prepare_fieldset(b"a", &fields);
