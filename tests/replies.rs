@@ -166,6 +166,13 @@ fn pairs_are_flat_in_resp2() {
     assert_eq!(written(&pairs, Dialect::Resp3), "*2\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$1\r\nb\r\n:2\r\n");
 }
 
+#[test]
+fn tables_are_maps_in_resp3() {
+    let table = Reply::Table(vec![(Reply::text("a"), Reply::Integer(1))]);
+    assert_eq!(written(&table, Dialect::Resp2), "*1\r\n*2\r\n$1\r\na\r\n:1\r\n");
+    assert_eq!(written(&table, Dialect::Resp3), "%1\r\n$1\r\na\r\n:1\r\n");
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_back(

@@ -10,7 +10,7 @@ use crate::instance::waiters::Ticket;
 use crate::keyspace::tx::WriteTx;
 use crate::keyspace::{Keys, Keyspace, Origin};
 use crate::protocol::Reply;
-use crate::storage::ReadTier;
+use crate::storage::{ReadTier, Seq};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -23,6 +23,14 @@ pub trait BlockingCommand: Command + Send + Sync + 'static {
     /// The type of value that is of use; others do not end the wait.
     const KIND: Kind;
 
+    /// Whether it is tried as well when a key has become one of another type, or has gone.
+    const MINDS_LOSS: bool = false;
+
+    /// Whether it waits at all when there is nothing.
+    fn waits(&self) -> bool {
+        true
+    }
+
     /// All keys that it touches.
     fn keys(&self) -> Keys<'_>;
 
@@ -32,12 +40,28 @@ pub trait BlockingCommand: Command + Send + Sync + 'static {
     /// How long, ms; 0 is for ever.
     fn timeout_ms(&self) -> u64;
 
-    /// Runs to completion inside a transaction; none: there is nothing yet, and nothing was written.
+    /// Runs to completion inside a transaction; none: there is nothing yet.
     fn attempt(&self, tx: &mut WriteTx<'_>) -> Result<Option<Reply>>;
+
+    /// Opens a transaction for an attempt; `nothing` is called in it when there is nothing yet. A command
+    /// that only reads opens one that does no more.
+    fn try_once(&self, keyspace: &Keyspace, origin: Origin, nothing: &dyn Fn()) -> Result<Attempted> {
+        let written = keyspace.write(origin, &self.keys(), |tx| {
+            let reply = self.attempt(tx)?;
+            if reply.is_none() {
+                nothing();
+            }
+            Ok(reply)
+        })?;
+        Ok((written.value, written.seq))
+    }
 
     /// The reply when the time is up.
     fn timed_out(&self) -> Reply;
 }
+
+/// What an attempt has come to: the reply, if there is one, and the commit, if there was one.
+pub type Attempted = (Option<Reply>, Option<Seq>);
 
 /// Reads how long a client will wait: seconds, with a fraction; returns ms, rounded up.
 ///
@@ -47,6 +71,16 @@ pub fn timeout_ms(args: &mut Args) -> Result<u64> {
     const NOT_FLOAT: Error = Error::text("ERR timeout is not a float or out of range");
     let seconds = LongDouble::parse(&args.bytes()?).ok_or(NOT_FLOAT)?;
     u64::try_from(seconds.thousandths().ok_or(TOO_LONG)?).map_err(|_| Error::text("ERR timeout is negative"))
+}
+
+/// Reads how long a client will wait: whole ms; 0 is for ever.
+///
+/// # Errors
+/// Redis' texts for what is no integer, or negative.
+pub fn whole_timeout_ms(args: &mut Args) -> Result<u64> {
+    let timeout_ms =
+        args.integer().map_err(|_| Error::text("ERR timeout is not an integer or out of range"))?;
+    u64::try_from(timeout_ms).map_err(|_| Error::text("ERR timeout is negative"))
 }
 
 /// Reads `key [key ...] timeout`, the time in ms.
@@ -77,30 +111,33 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
         db: origin.db,
         keys: command.waits_for().to_vec(),
         kind: C::KIND,
+        minds_loss: C::MINDS_LOSS,
         until_ms,
         attempt: again(command.clone(), origin),
         served: Mutex::new(None),
     });
-    let written = instance.keyspace.write(origin, &command.keys(), |tx| {
-        let reply = command.attempt(tx)?;
-        if reply.is_none() {
+    let (reply, seq) = command.try_once(&instance.keyspace, origin, &|| {
+        if command.waits() {
             instance.waiters.enter(&ticket);
         }
-        Ok(reply)
     })?;
-    context.session.last_write = written.seq.or(context.session.last_write);
-    written.value.ok_or_else(|| {
-        context.session.ticket = Some(ticket);
-        Error::Blocked { until_ms }
-    })
+    context.session.last_write = seq.or(context.session.last_write);
+    match reply {
+        Some(reply) => Ok(reply),
+        None if !command.waits() => Ok(command.timed_out()),
+        None => {
+            context.session.ticket = Some(ticket);
+            Err(Error::Blocked { until_ms })
+        }
+    }
 }
 
 /// The command as whoever makes its key ready runs it.
 fn again<C: BlockingCommand>(command: Arc<C>, origin: Origin) -> crate::instance::waiters::Attempt {
     let origin = Origin { tier: ReadTier::Disk, ..origin };
     Box::new(move |keyspace: &Keyspace| {
-        let written = keyspace.write(origin, &command.keys(), |tx| command.attempt(tx))?;
-        Ok(written.value.map(|reply| (reply, written.seq)))
+        let (reply, seq) = command.try_once(keyspace, origin, &|| {})?;
+        Ok(reply.map(|reply| (reply, seq)))
     })
 }
 

@@ -112,6 +112,11 @@ impl Entry {
         Entry::new(C::SPEC, run_session::<C>)
     }
 
+    /// Registers a command that reads, and waits for keys.
+    pub const fn blocking_read<C: BlockingCommand>() -> Entry {
+        Entry::new(C::SPEC.flags(Flags::READONLY.and(Flags::BLOCKING)), blocking::run::<C>)
+    }
+
     /// Registers a command that writes, and waits for keys.
     pub const fn blocking<C: BlockingCommand>() -> Entry {
         Entry::new(C::SPEC.flags(Flags::WRITE.and(Flags::BLOCKING)), blocking::run::<C>)

@@ -39,6 +39,8 @@ pub struct Ticket {
     pub keys: Vec<Bytes>,
     /// Values of other types are of no use to it.
     pub kind: Kind,
+    /// It is tried as well when a key has become one of another type, or has gone.
+    pub minds_loss: bool,
     /// Ms since the Unix epoch; none: for ever.
     pub until_ms: Option<u64>,
     pub attempt: Attempt,
@@ -131,11 +133,12 @@ impl Waiters {
         while let Some(key) = self.next_ready() {
             let queue = self.state.lock().queues.get(&key).map(|queue| queue.iter().cloned().collect());
             let queue: Vec<Arc<Ticket>> = queue.unwrap_or_default();
+            let someone_minds = queue.iter().any(|ticket| ticket.minds_loss);
             for ticket in &queue {
                 match kind_of(keyspace, &key) {
-                    None => break,
-                    Some(kind) if kind != ticket.kind => {}
-                    Some(_) => self.try_ticket(keyspace, ticket),
+                    None if !someone_minds => break,
+                    kind if kind != Some(ticket.kind) && !ticket.minds_loss => {}
+                    _ => self.try_ticket(keyspace, ticket),
                 }
             }
         }

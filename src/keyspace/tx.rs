@@ -366,11 +366,15 @@ impl<'a> WriteTx<'a> {
 
     fn delete_members(&mut self, namespace: Namespace, old: &Meta) {
         let Some(outside) = old.outside else { return };
-        let from = keys::members(namespace, outside.version);
-        let to = prefix_end(&from).unwrap_or_default();
+        let prefix = keys::members(namespace, outside.version);
         for space in keys::member_spaces(old.kind) {
-            self.view.overlay.delete_range(*space, &from, &to);
+            self.delete_prefix(*space, &prefix);
         }
+    }
+
+    /// Deletes every key of a space that begins so, which is not empty. O(1).
+    pub fn delete_prefix(&mut self, space: Space, prefix: &[u8]) {
+        self.view.overlay.delete_range(space, prefix, &prefix_end(prefix).unwrap_or_default());
     }
 
     /// Stores or (no value) deletes one key of a space other than the headers'.

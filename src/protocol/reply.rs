@@ -27,6 +27,8 @@ pub enum Reply {
     Map(Vec<(Reply, Reply)>),
     /// RESP3: an array of arrays of two. RESP2: a flat array.
     Pairs(Vec<(Reply, Reply)>),
+    /// RESP3: a map. RESP2: an array of arrays of two.
+    Table(Vec<(Reply, Reply)>),
     /// RESP2: an array.
     Set(Vec<Reply>),
     /// RESP2: a bulk string.

@@ -24,7 +24,7 @@ pub fn write(out: &mut ReplyBuffer, reply: &Reply) {
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) if !items.is_empty() => {
             return items.iter().for_each(|item| write(out, item));
         }
-        Reply::Map(pairs) | Reply::Pairs(pairs) if !pairs.is_empty() => {
+        Reply::Map(pairs) | Reply::Pairs(pairs) | Reply::Table(pairs) if !pairs.is_empty() => {
             return pairs.iter().for_each(|(key, value)| pair(out, key, value));
         }
         scalar => put_scalar(out, scalar),
@@ -36,7 +36,7 @@ fn pair(out: &mut ReplyBuffer, key: &Reply, value: &Reply) {
     put_scalar(out, key);
     let is_long = match value {
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => !items.is_empty(),
-        Reply::Map(pairs) | Reply::Pairs(pairs) => !pairs.is_empty(),
+        Reply::Map(pairs) | Reply::Pairs(pairs) | Reply::Table(pairs) => !pairs.is_empty(),
         _ => false,
     };
     out.put(if is_long { b":\n" } else { b": " });
@@ -60,7 +60,12 @@ fn put_scalar(out: &mut ReplyBuffer, reply: &Reply) {
         Reply::Boolean(yes) => out.put(if *yes { b"true" } else { b"false" }),
         Reply::BigNumber(digits) => out.put_line(digits),
         // Only empty ones come here, and keys of maps, which no command makes an aggregate.
-        Reply::Array(_) | Reply::Set(_) | Reply::Push(_) | Reply::Map(_) | Reply::Pairs(_) => {
+        Reply::Array(_)
+        | Reply::Set(_)
+        | Reply::Push(_)
+        | Reply::Map(_)
+        | Reply::Pairs(_)
+        | Reply::Table(_) => {
             out.put(b"(empty)");
         }
         // They never come here either: strings are unpacked before.

@@ -265,6 +265,16 @@ impl ReplyBuffer {
                     self.resp(second, resp3);
                 }
             }
+            Reply::Table(pairs) => {
+                self.header(aggregate(b'%'), pairs.len());
+                for (key, value) in pairs {
+                    if !resp3 {
+                        self.header(b'*', 2);
+                    }
+                    self.resp(key, resp3);
+                    self.resp(value, resp3);
+                }
+            }
             Reply::Double(double) => self.double(*double, resp3),
             Reply::Decimal(text) if resp3 => self.line(b',', text),
             Reply::Decimal(text) => self.small_bulk(text.as_bytes()),

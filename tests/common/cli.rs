@@ -62,7 +62,7 @@ fn format(reply: &Reply, prefix: &str, out: &mut String) {
         Reply::Strings(strings) => return format(&strings.unpacked(), prefix, out),
         Reply::Map(pairs) => return format_map(pairs, prefix, out),
         // Over the wire they are arrays.
-        Reply::Pairs(_) => return,
+        Reply::Pairs(_) | Reply::Table(_) => return,
         // redis-cli shows attributes of no reply, and pushed messages apart from it.
         Reply::Attributes(_) => return,
         Reply::Sequence(replies) => return replies.iter().for_each(|reply| format(reply, prefix, out)),

@@ -8,6 +8,7 @@ mod faulty_engine;
 mod limits;
 mod listeners;
 mod pipeline;
+mod streams;
 mod support;
 mod tls;
 

@@ -1,6 +1,7 @@
 //! Waiting for writes to be safe.
 
 use crate::commands::args::Args;
+use crate::commands::blocking::whole_timeout_ms;
 use crate::commands::spec::{Arity, Categories, Flags, Group, Spec};
 use crate::commands::{Command, Context, SessionCommand};
 use crate::error::{Error, Result};
@@ -10,13 +11,6 @@ use crate::storage::ReadTier;
 
 /// There are no replicas yet, so none can have the writes; who asks for some waits in vain.
 const REPLICAS: i64 = 0;
-
-/// Reads how long a client will wait, ms; 0 is for ever.
-fn timeout_ms(args: &mut Args) -> Result<u64> {
-    let timeout_ms =
-        args.integer().map_err(|_| Error::text("ERR timeout is not an integer or out of range"))?;
-    u64::try_from(timeout_ms).map_err(|_| Error::text("ERR timeout is negative"))
-}
 
 /// Comes back when `count` replicas have the client's writes, or the time is up.
 fn wait_for_replicas(context: &Context, count: i64, timeout_ms: u64) -> Result<()> {
@@ -48,7 +42,7 @@ impl Command for Wait {
     type Output = i64;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(Wait { replicas: args.integer()?, timeout_ms: timeout_ms(args)? })
+        Ok(Wait { replicas: args.integer()?, timeout_ms: whole_timeout_ms(args)? })
     }
 }
 
@@ -85,7 +79,7 @@ impl Command for WaitAof {
             _ => return Err(Error::text("ERR value is out of range, value must between 0 and 1")),
         };
         let replicas = args.integer().ok().filter(|replicas| *replicas >= 0).ok_or(Error::NotPositive)?;
-        Ok(WaitAof { local, replicas, timeout_ms: timeout_ms(args)? })
+        Ok(WaitAof { local, replicas, timeout_ms: whole_timeout_ms(args)? })
     }
 }
 

@@ -1,8 +1,14 @@
 //! The stream family.
 
 mod add;
+mod claim;
 mod delete;
+mod deliver;
+mod group;
+mod info;
+mod pending;
 mod range;
+mod read;
 mod trim;
 
 use super::Entry;
@@ -14,10 +20,18 @@ use crate::error::{Error, Result};
 use crate::protocol::Reply;
 
 pub static COMMANDS: &[Entry] = &[
+    Entry::write::<pending::XAck>(),
     Entry::write::<add::XAdd>(),
+    Entry::write::<claim::XAutoClaim>(),
+    Entry::write::<claim::XClaim>(),
     Entry::write::<delete::XDel>(),
+    Entry::container(group::SPEC, group::SUBCOMMANDS),
+    Entry::container(info::SPEC, info::SUBCOMMANDS),
     Entry::read::<range::XLen>(),
+    Entry::read::<pending::XPending>(),
     Entry::read::<range::XRange>(),
+    Entry::blocking_read::<read::XRead>(),
+    Entry::blocking::<read::XReadGroup>(),
     Entry::read::<range::XRevRange>(),
     Entry::write::<trim::XSetId>(),
     Entry::write::<trim::XTrim>(),
@@ -31,6 +45,18 @@ const INVALID_ID: Error = Error::text("ERR Invalid stream ID specified as stream
 
 const fn spec(name: &'static str, arity: Arity) -> Spec {
     Spec::new(name, Group::Stream, arity)
+}
+
+/// The group, or its stream, is not there.
+fn no_group(key: &[u8], group: &[u8]) -> Error {
+    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    Error::Text(format!("NOGROUP No such key '{key}' or consumer group '{group}'").into())
+}
+
+/// The stream is there, and the group is not.
+fn no_such_group(key: &[u8], group: &[u8]) -> Error {
+    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    Error::Text(format!("NOGROUP No such consumer group '{group}' for key name '{key}'").into())
 }
 
 /// The id that a word is; `missing_seq` stands for a second part that is not there.

@@ -1,7 +1,7 @@
 //! Changing the entries of a stream.
 
 use super::entry::{self, INLINE_BYTES};
-use super::{PAGES, Stream};
+use super::{PAGES, Stream, node_entries};
 use crate::data_types::pages::WritePages;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
@@ -45,7 +45,7 @@ pub struct Trim {
 /// A stream that is being changed. Nothing is written before [`Edit::finish`] but what is kept apart.
 pub struct Edit {
     slot: Slot,
-    stream: Stream,
+    pub(super) stream: Stream,
 }
 
 impl Deref for Edit {
@@ -187,6 +187,11 @@ impl Edit {
         head.max_deleted_id = max_deleted.unwrap_or(head.max_deleted_id);
     }
 
+    /// Reports an event about the stream.
+    pub fn notify(&self, tx: &mut WriteTx, event: Event) {
+        tx.notify(&self.slot, event);
+    }
+
     /// Writes what has become of the stream, which has changed by `event`.
     pub fn finish(self, tx: &mut WriteTx, event: Event) -> Slot {
         let Edit { mut slot, stream: Stream { namespace, version, head, log } } = self;
@@ -200,13 +205,5 @@ impl Edit {
         let meta = Meta { outside, expire_at_ms, ..Meta::inline(Kind::Stream, inline.into()) };
         tx.put(&mut slot, meta, event);
         slot
-    }
-}
-
-/// How many entries Redis puts into a node; by bytes it does as well, which is not told apart here.
-fn node_entries(tx: &WriteTx) -> u64 {
-    match tx.keyspace().packing().stream.node_entries {
-        0 => 100,
-        entries => entries,
     }
 }

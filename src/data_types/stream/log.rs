@@ -14,7 +14,7 @@ use std::ops::Range;
 const TAIL_BYTES: usize = 512;
 
 /// The root is written with every change, so it is small.
-const LIMITS: Limits = Limits { root_bytes: 512, root_children: 8, ..Limits::BYTEWISE };
+pub(super) const LIMITS: Limits = Limits { root_bytes: 512, root_children: 8, ..Limits::BYTEWISE };
 
 /// How large the tail may become is not for the tree to say.
 const TAIL_LIMITS: Limits = Limits { root_bytes: usize::MAX, root_entries: usize::MAX, ..Limits::BYTEWISE };

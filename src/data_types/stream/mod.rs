@@ -7,11 +7,17 @@
 
 mod edit;
 mod entry;
+mod group;
+mod group_edit;
 mod log;
+mod pending;
 
 pub use crate::encoding::rdb::Entry;
 pub use edit::{Edit, NewId, Threshold, Trim};
 pub use entry::Fields;
+pub use group::{Consumer, Group, GroupHead};
+pub use group_edit::GroupEdit;
+pub use pending::{NOBODY, Pending};
 
 use super::pages::{ReadPages, version_of};
 use crate::encoding::keys::Namespace;
@@ -25,6 +31,7 @@ use crate::storage::Space;
 use bytes::{Buf, Bytes};
 use entry::Stored;
 use log::Log;
+use std::cmp::Ordering;
 use std::ops::Range;
 
 /// What the header keeps before the entries.
@@ -171,6 +178,38 @@ impl Stream {
         if reverse { entries.rev().map(decode).collect() } else { entries.map(decode).collect() }
     }
 
+    /// How many nodes Redis would have. O(1).
+    pub fn nodes(&self, tx: &ReadTx) -> u64 {
+        self.len().saturating_add(self.head.gone).div_ceil(node_entries(tx))
+    }
+
+    fn place(&self) -> group::Place {
+        group::Place { namespace: self.namespace, version: self.version }
+    }
+
+    /// Whether an entry behind an id, or that of the id, may have been deleted by name.
+    pub fn has_deleted_after(&self, id: StreamId) -> bool {
+        !self.is_empty() && self.head.max_deleted_id != StreamId::MIN && id <= self.head.max_deleted_id
+    }
+
+    /// How many entries were ever added up to an id, as far as Redis can tell that. O(log n).
+    pub fn added_up_to(&self, tx: &ReadTx, id: StreamId) -> Result<Option<u64>> {
+        let Head { last_id, max_deleted_id, entries_added, .. } = self.head;
+        if entries_added == 0 || (self.is_empty() && id <= last_id) || id == last_id {
+            return Ok(Some(entries_added));
+        }
+        let first_id = self.first_id(tx)?.unwrap_or_default();
+        if id > last_id || (max_deleted_id != StreamId::MIN && max_deleted_id >= first_id) {
+            return Ok(None);
+        }
+        let before = entries_added.saturating_sub(self.len());
+        Ok(match id.cmp(&first_id) {
+            Ordering::Less => Some(before),
+            Ordering::Equal => Some(before.saturating_add(1)),
+            Ordering::Greater => None,
+        })
+    }
+
     /// The id of the entry at a place. O(log n).
     fn id_at(&self, tx: &ReadTx, rank: u64) -> Result<Option<StreamId>> {
         let stored = self.log.get(&self.pages(tx), rank)?;
@@ -185,6 +224,14 @@ impl Stream {
     /// The id of the last entry that is there. O(log n).
     pub fn top_id(&self, tx: &ReadTx) -> Result<Option<StreamId>> {
         self.len().checked_sub(1).map_or(Ok(None), |rank| self.id_at(tx, rank))
+    }
+}
+
+/// How many entries Redis puts into a node; by bytes it does as well, which is not told apart here.
+fn node_entries(tx: &ReadTx) -> u64 {
+    match tx.keyspace().packing().stream.node_entries {
+        0 => 100,
+        entries => entries,
     }
 }
 
