@@ -209,6 +209,9 @@ fn claim(
     Ok(Some(entry))
 }
 
+/// What is to be claimed, or, without an entry, forgotten; and the first id that was not looked at.
+type Candidates = (Vec<(Pending, Option<Entry>)>, Option<StreamId>);
+
 /// `XAUTOCLAIM`.
 pub struct XAutoClaim {
     names: Names,
@@ -283,13 +286,7 @@ impl WriteCommand for XAutoClaim {
 }
 
 impl XAutoClaim {
-    /// What is to be claimed, or, without an entry, forgotten; and the first id that was not looked at.
-    fn candidates(
-        &self,
-        tx: &WriteTx,
-        stream: &Edit,
-        group: &GroupEdit,
-    ) -> Result<(Vec<(Pending, Option<Entry>)>, Option<StreamId>)> {
+    fn candidates(&self, tx: &WriteTx, stream: &Edit, group: &GroupEdit) -> Result<Candidates> {
         let (mut found, mut next) = (Vec::new(), None);
         let mut attempts = self.count.saturating_mul(ATTEMPTS);
         group.visit(tx, (self.start, StreamId::MAX), |pending| {
