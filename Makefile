@@ -1,7 +1,7 @@
 # The commands of the house. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench bench-micro conformance example crash nightly fuzz docs fmt clean
+.PHONY: help run test quick bench bench-collections bench-micro conformance example crash nightly fuzz docs fmt clean
 
 # RocksDB takes 10 to 20 minutes to compile, and changed flags compile it again: the flags are in
 # .cargo/config.toml, the environment's have no say here.
@@ -19,7 +19,7 @@ HISTORIES ?= 1000000
 BUILD := cargo build --release --locked --all-features
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Install what is missing, build, serve on 127.0.0.1:6380 with data in ./data (PORT=, DATA=, ARGS=)
 	@scripts/setup.sh build
@@ -39,6 +39,12 @@ bench: ## Compare with redis-server, side by side; results in docs/benchmarks/ (
 	$(BUILD)
 	@scripts/venv.sh $(CARGO_TARGET_DIR)/venv-bench benches/compare/requirements.txt
 	$(CARGO_TARGET_DIR)/venv-bench/bin/python benches/compare/compare.py $(ARGS)
+
+bench-collections: ## One operation by the size of its collection, beside redis-server (ARGS="--max-size 100000 --only list,set")
+	@scripts/setup.sh build bench
+	$(BUILD)
+	@scripts/venv.sh $(CARGO_TARGET_DIR)/venv-bench benches/compare/requirements.txt
+	$(CARGO_TARGET_DIR)/venv-bench/bin/python benches/compare/by_size.py $(ARGS)
 
 bench-micro: ## criterion: parser, encoder, key encodings, engine operations
 	@scripts/setup.sh build

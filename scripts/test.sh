@@ -31,6 +31,8 @@ run_check "server" cargo build --release --locked --all-features
 run_check "crash test, short form" python3 tests/crash/crash_test.py --rounds "${CRASH_ROUNDS:-20}"
 run_check "crash test with a loss of power, short form" \
     python3 tests/crash/crash_test.py --power-loss --rounds "${POWER_LOSS_ROUNDS:-10}"
+run_check "the benchmark by size, a small run" python3 benches/compare/by_size.py --max-size 100 --seconds 0.02 \
+    --operations 2000 --parts 2 --no-picture --output "$target/benchmarks"
 run_check "integration" ./run_integration_tests.sh --no-build
 
 printf '\n== all checks passed in %s s; the closing lines:\n' "$SECONDS"
