@@ -2,17 +2,17 @@
 
 use super::args::Args;
 use super::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
-use super::{Command, Context, Entry, ReadCommand, SessionCommand, WriteCommand};
+use super::{Command, Context, Entry, SessionCommand, WriteCommand};
 use crate::data_types::hyperloglog;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
-use crate::keyspace::tx::{ReadTx, WriteTx};
+use crate::keyspace::tx::WriteTx;
 use crate::protocol::Reply;
 use bytes::Bytes;
 
 pub static COMMANDS: &[Entry] = &[
     Entry::write::<PfAdd>(),
-    Entry::read::<PfCount>(),
+    Entry::new(PfCount::SPEC, run_count),
     Entry::write::<PfDebug>(),
     Entry::write::<PfMerge>(),
     Entry::session::<PfSelfTest>(),
@@ -51,7 +51,7 @@ impl WriteCommand for PfAdd {
     }
 }
 
-/// `PFCOUNT`. Unlike Redis it does not keep the estimate with the key: it reads.
+/// `PFCOUNT`. It reads, and keeps the estimate with the key.
 pub struct PfCount {
     pub keys: Vec<Bytes>,
 }
@@ -59,28 +59,32 @@ pub struct PfCount {
 impl Command for PfCount {
     const SPEC: Spec = Spec::new("PFCOUNT", Group::HyperLogLog, Arity::AtLeast(2))
         .keys(&[KeySpec::range(1, -1, 1, KeyFlags::RW.and(KeyFlags::ACCESS))])
-        .flags(Flags::MAY_REPLICATE)
+        .flags(Flags::READONLY.and(Flags::MAY_REPLICATE))
         .syntax("key [key ...]")
         .doc(
             "2.8.9",
             "O(N) in the number of keys",
             "Returns the approximated number of different elements that keys have seen.",
         );
-    type Output = u64;
+    type Output = Reply;
 
     fn parse(args: &mut Args) -> Result<Self> {
         Ok(PfCount { keys: args.rest().to_vec() })
     }
 }
 
-impl ReadCommand for PfCount {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
+fn run_count(context: &mut Context, args: &mut Args) -> Result<Reply> {
+    let PfCount { keys } = PfCount::parse(args)?;
+    let instance = context.instance;
+    let origin = context.origin();
+    let locked = Keys::many(&keys);
+    let count = instance.keyspace.read(origin, &locked, |tx| hyperloglog::count(tx, &keys))?;
+    if count.is_new && !instance.health.stops_writes() {
+        // Whether it is kept or not: the client has its answer.
+        let kept = instance.keyspace.write(origin, &locked, |tx| hyperloglog::keep_estimate(tx, &keys[0]));
+        context.session.last_write = kept.ok().and_then(|kept| kept.seq).or(context.session.last_write);
     }
-
-    fn run(&self, tx: &ReadTx<'_>) -> Result<u64> {
-        hyperloglog::count(tx, &self.keys)
-    }
+    Ok(count.estimate.into())
 }
 
 /// `PFMERGE`.

@@ -21,6 +21,8 @@ pub enum EventClass {
     Module,
     Expired,
     Evicted,
+    /// Not among them: the value is another one only in how it is kept.
+    Unpublished,
 }
 
 /// What happened to a key, in the words of Redis' keyspace notifications.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::event::{Event, EventClass};
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
 use bytes::Bytes;
-use registers::{Damage, HyperLogLog, REGISTERS};
+use registers::{Damage, FRONT_BYTES, HyperLogLog, REGISTERS};
 
 const PFADD: Event = Event::new(EventClass::String, "pfadd");
 
@@ -69,13 +69,21 @@ pub fn add(tx: &mut WriteTx, key: &Bytes, elements: &[Bytes]) -> Result<bool> {
     Ok(changed)
 }
 
+/// How many different things were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    pub estimate: u64,
+    /// Whether it is worth to be kept: see [`keep_estimate`].
+    pub is_new: bool,
+}
+
 /// How many different things all the keys together have seen. O(number of keys).
-pub fn count(tx: &ReadTx, keys: &[Bytes]) -> Result<u64> {
+pub fn count(tx: &ReadTx, keys: &[Bytes]) -> Result<Count> {
     if let [key] = keys {
-        let Some(sketch) = get(tx, key)? else { return Ok(0) };
+        let Some(sketch) = get(tx, key)? else { return Ok(Count { estimate: 0, is_new: false }) };
         return match sketch.kept_estimate() {
-            Some(estimate) => Ok(estimate),
-            None => Ok(estimate(&sketch.registers()?)),
+            Some(estimate) => Ok(Count { estimate, is_new: false }),
+            None => Ok(Count { estimate: estimate(&sketch.registers()?), is_new: true }),
         };
     }
     let mut all = vec![0; REGISTERS];
@@ -84,7 +92,19 @@ pub fn count(tx: &ReadTx, keys: &[Bytes]) -> Result<u64> {
             raise_all(&mut all, &sketch.registers()?);
         }
     }
-    Ok(estimate(&all))
+    Ok(Count { estimate: estimate(&all), is_new: false })
+}
+
+/// Keeps the estimate with the key, for the next count. Nobody is told of it. O(1).
+pub fn keep_estimate(tx: &mut WriteTx, key: &Bytes) -> Result<()> {
+    const KEPT: Event = Event::new(EventClass::Unpublished, "pfcount");
+    let mut slot = tx.slot(key)?;
+    let Some(mut sketch) = of_slot(tx, &slot)?.filter(|sketch| sketch.kept_estimate().is_none()) else {
+        return Ok(());
+    };
+    sketch.keep_estimate(estimate(&sketch.registers()?));
+    let front = &sketch.into_bytes()[..FRONT_BYTES];
+    string::parts::write(tx, &mut slot, 0, front, KEPT).map(drop)
 }
 
 /// Puts into `to` what it and the others have seen. O(number of keys).

@@ -22,9 +22,9 @@ use std::ops::Range;
 pub const REGISTERS: usize = 1 << 14;
 
 /// How long the front is, before the registers.
-const FRONT: usize = 16;
+pub(super) const FRONT_BYTES: usize = 16;
 const MAGIC: &[u8] = b"HYLL";
-const DENSE_BYTES: usize = FRONT + REGISTERS * 6 / 8;
+const DENSE_BYTES: usize = FRONT_BYTES + REGISTERS * 6 / 8;
 const OUT_OF_DATE: u8 = 0x80;
 
 const MAX_ZERO: usize = 64;
@@ -92,7 +92,7 @@ impl HyperLogLog {
     /// # Errors
     /// When it is none.
     pub fn read(bytes: &[u8]) -> Result<HyperLogLog, Damage> {
-        let is_one = bytes.len() >= FRONT && bytes.starts_with(MAGIC) && bytes[4] <= 1;
+        let is_one = bytes.len() >= FRONT_BYTES && bytes.starts_with(MAGIC) && bytes[4] <= 1;
         if !is_one || (bytes[4] == 0 && bytes.len() != DENSE_BYTES) {
             return Err(Damage::Foreign);
         }
@@ -111,13 +111,13 @@ impl HyperLogLog {
     /// The estimate that was kept, if it is not out of date.
     pub fn kept_estimate(&self) -> Option<u64> {
         let mut estimate = [0; 8];
-        estimate.copy_from_slice(&self.bytes[8..FRONT]);
+        estimate.copy_from_slice(&self.bytes[8..FRONT_BYTES]);
         (estimate[7] & OUT_OF_DATE == 0).then(|| u64::from_le_bytes(estimate))
     }
 
     /// Keeps an estimate.
     pub fn keep_estimate(&mut self, estimate: u64) {
-        self.bytes[8..FRONT].copy_from_slice(&estimate.to_le_bytes());
+        self.bytes[8..FRONT_BYTES].copy_from_slice(&estimate.to_le_bytes());
     }
 
     fn changed(&mut self) {
@@ -133,7 +133,7 @@ impl HyperLogLog {
             return Ok((0..REGISTERS).map(|number| self.dense(number)).collect());
         }
         let mut registers = Vec::with_capacity(REGISTERS);
-        let mut rest = &self.bytes[FRONT..];
+        let mut rest = &self.bytes[FRONT_BYTES..];
         while !rest.is_empty() {
             let run = Run::read(rest)?;
             if registers.len() + run.len > REGISTERS {
@@ -146,14 +146,14 @@ impl HyperLogLog {
     }
 
     fn dense(&self, number: usize) -> u8 {
-        let (byte, bit) = (FRONT + number * 6 / 8, number * 6 % 8);
+        let (byte, bit) = (FRONT_BYTES + number * 6 / 8, number * 6 % 8);
         let low = u16::from(self.bytes[byte]);
         let high = self.bytes.get(byte + 1).map_or(0, |byte| u16::from(*byte));
         ((low | high << 8) >> bit) as u8 & 0x3f
     }
 
     fn set_dense(&mut self, number: usize, value: u8) {
-        let (byte, bit) = (FRONT + number * 6 / 8, number * 6 % 8);
+        let (byte, bit) = (FRONT_BYTES + number * 6 / 8, number * 6 % 8);
         let mask = 0x3f_u16 << bit;
         let value = u16::from(value) << bit;
         self.bytes[byte] = self.bytes[byte] & !(mask as u8) | value as u8;
@@ -200,7 +200,7 @@ impl HyperLogLog {
             return Ok(None);
         }
         self.bytes.splice(place.clone(), parts);
-        self.join_values(before.unwrap_or(FRONT));
+        self.join_values(before.unwrap_or(FRONT_BYTES));
         self.changed();
         Ok(Some(true))
     }
@@ -208,7 +208,7 @@ impl HyperLogLog {
     /// Where the run of a register lies, the run, its first register, and where the run before begins.
     #[allow(clippy::type_complexity)]
     fn find(&self, number: usize) -> Result<(Range<usize>, Run, usize, Option<usize>), Damage> {
-        let (mut at, mut first, mut before) = (FRONT, 0, None);
+        let (mut at, mut first, mut before) = (FRONT_BYTES, 0, None);
         loop {
             let run = Run::read(&self.bytes[at..])?;
             if number < first + run.len {
@@ -249,7 +249,7 @@ impl HyperLogLog {
         let registers = self.registers()?;
         self.bytes.resize(DENSE_BYTES, 0);
         self.bytes[4] = 0;
-        self.bytes[FRONT..].fill(0);
+        self.bytes[FRONT_BYTES..].fill(0);
         for (number, value) in registers.into_iter().enumerate().filter(|(_, value)| *value > 0) {
             self.set_dense(number, value);
         }
@@ -262,7 +262,7 @@ impl HyperLogLog {
     /// When it is damaged.
     pub fn describe(&self) -> Result<String, Damage> {
         let mut text = Vec::new();
-        let mut rest = &self.bytes[FRONT..];
+        let mut rest = &self.bytes[FRONT_BYTES..];
         while !rest.is_empty() {
             let run = Run::read(rest)?;
             text.push(match (run.value, run.bytes) {
