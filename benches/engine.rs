@@ -78,7 +78,7 @@ fn whole_commands(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(target.name, name), |bencher| {
                 bencher.iter(|| {
                     for _ in 0..25 {
-                        let mut context = Context { instance: &instance, session: &mut connection.session };
+                        let mut context = Context::new(&instance, &mut connection.session);
                         let _ = black_box(commands::execute(&mut context, &words()));
                     }
                     let _ = black_box(instance.keyspace.engine().flush());

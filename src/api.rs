@@ -132,7 +132,7 @@ impl Connection {
         }
         client.interacted(self.instance.keyspace.clock().now_ms());
         let result = loop {
-            let mut context = Context { instance: &self.instance, session: &mut self.session };
+            let mut context = Context::new(&self.instance, &mut self.session);
             match commands::execute(&mut context, words) {
                 Err(Error::Blocked { until_ms }) => self.session.wait_ended = Some(self.wait(until_ms)),
                 Ok(Reply::Strings(strings)) => break Ok(strings.unpacked()),

@@ -5,6 +5,7 @@ use crate::instance::Instance;
 use crate::instance::acl::{Acl, DEFAULT_USER};
 use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport, Unblock};
 use crate::instance::waiters::Ticket;
+use crate::instance::watches::Watch;
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
 use crate::storage::{ReadTier, Seq};
@@ -24,6 +25,61 @@ pub enum ReplyMode {
     SkipTwo,
     /// Not of the one that is running.
     SkipOne,
+}
+
+/// A command between `MULTI` and `EXEC`.
+#[derive(Debug)]
+pub struct Queued {
+    /// Its number in the table of commands.
+    pub command: usize,
+    pub words: Vec<Bytes>,
+}
+
+/// Longer words are shared with the buffer they came in instead of copied.
+const SHARED_WORD_BYTES: usize = 1024;
+
+/// What a client has collected since `MULTI`.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    pub calls: Vec<Queued>,
+    bytes: usize,
+    spoiled: bool,
+}
+
+impl Transaction {
+    /// Adds a command, unless nothing will come of the transaction anyway. False: it would be more than
+    /// `most` bytes; then all of it is lost.
+    pub fn queue(&mut self, command: usize, words: &[Bytes], most: u64) -> bool {
+        if self.spoiled {
+            return true;
+        }
+        let own = |word: &Bytes| {
+            if word.len() < SHARED_WORD_BYTES { Bytes::copy_from_slice(word) } else { word.clone() }
+        };
+        let words_bytes: usize = words.iter().map(|word| word.len() + size_of::<Bytes>()).sum();
+        self.bytes = self.bytes.saturating_add(words_bytes + size_of::<Queued>());
+        if self.bytes as u64 > most {
+            self.spoil();
+            return false;
+        }
+        self.calls.push(Queued { command, words: words.iter().map(own).collect() });
+        true
+    }
+
+    /// A command was refused, so all will be.
+    pub fn spoil(&mut self) {
+        *self = Transaction { spoiled: true, ..Transaction::default() };
+    }
+
+    /// Whether a command was refused.
+    pub fn is_spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// Bytes of memory that the commands take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 /// What the server knows of one client between two commands. Belongs to the client's owner; what
@@ -52,6 +108,10 @@ pub struct Session {
     pub ticket: Option<Arc<Ticket>>,
     /// Names of fields that `HIMPORT` has prepared.
     fieldsets: HashMap<Bytes, Vec<Bytes>>,
+    /// What was collected since `MULTI`.
+    pub transaction: Option<Box<Transaction>>,
+    /// The keys that must not change before `EXEC`.
+    pub watched: Vec<Arc<Watch>>,
 }
 
 impl Session {
@@ -76,6 +136,8 @@ impl Session {
             wait_ended: None,
             ticket: None,
             fieldsets: HashMap::new(),
+            transaction: None,
+            watched: Vec::new(),
         }
     }
 
@@ -84,7 +146,22 @@ impl Session {
         if let Some(ticket) = &self.ticket {
             instance.waiters.leave(ticket);
         }
+        self.watched.iter().for_each(|watch| instance.watches.leave(watch));
         instance.clients.unregister(self.id);
+    }
+
+    /// Watches nothing any more.
+    pub fn unwatch(&mut self, instance: &Instance) {
+        self.watched.drain(..).for_each(|watch| instance.watches.leave(&watch));
+        self.client.set_flag(ClientFlag::DirtyWatch, false);
+        self.note_watched();
+    }
+
+    /// Lets others see how much is watched.
+    pub fn note_watched(&self) {
+        let bytes: usize = self.watched.iter().map(|watch| watch.key.len() + size_of::<Watch>()).sum();
+        self.client.counters.watched.store(self.watched.len(), Ordering::Relaxed);
+        self.client.counters.watched_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Selects a database, which must exist.

@@ -49,7 +49,7 @@ struct Client<'a> {
 
 impl Client<'_> {
     fn call(&mut self, line: &str) -> Result<Reply> {
-        let mut context = Context { instance: self.server.db.instance(), session: &mut self.session };
+        let mut context = Context::new(self.server.db.instance(), &mut self.session);
         commands::execute(&mut context, &words(line))
     }
 

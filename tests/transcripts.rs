@@ -27,6 +27,7 @@ use diskdb::api::{Connection, Db};
 use diskdb::clock::ManualClock;
 use diskdb::config::Settings;
 use diskdb::config::values::EngineKind;
+use diskdb::error::Error;
 use diskdb::protocol::Reply;
 use diskdb::session::Dialect;
 use diskdb::words;
@@ -183,7 +184,42 @@ impl Outcome {
     }
 }
 
-fn run(name: &str, steps: &[Step], db: &Db, clock: &ManualClock) -> Outcome {
+/// How a transcript's commands are run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    Plain,
+    /// Each one between `MULTI` and `EXEC`, if it can be.
+    InTransaction,
+}
+
+/// Commands that are not for a transaction, or tell how they were run.
+const PLAIN: [&str; 12] = [
+    "multi", "exec", "discard", "watch", "unwatch", "quit", "reset", "client", "debug", "info", "ping",
+    "shutdown",
+];
+
+fn call(client: &mut Connection, words: &[Bytes], way: Way) -> Result<Reply, Error> {
+    let name = words.first().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase());
+    let is_plain = name.is_none_or(|name| PLAIN.contains(&name.as_str()));
+    // EXEC would end what the client has begun.
+    let has_begun = client.session.transaction.is_some() || !client.session.watched.is_empty();
+    if way == Way::Plain || is_plain || has_begun {
+        return client.call(words);
+    }
+    let by_name =
+        |client: &mut Connection, name: &'static str| client.call(&[Bytes::from_static(name.as_bytes())]);
+    by_name(client, "MULTI")?;
+    if let Err(error) = client.call(words) {
+        by_name(client, "DISCARD")?;
+        return Err(error);
+    }
+    match by_name(client, "EXEC")? {
+        Reply::Array(mut replies) if replies.len() == 1 => Ok(replies.remove(0)),
+        reply => panic!("one reply, not {reply:?}"),
+    }
+}
+
+fn run(name: &str, steps: &[Step], db: &Db, clock: &ManualClock, way: Way) -> Outcome {
     let mut clients: BTreeMap<&str, Connection> = BTreeMap::new();
     let mut outcome = Outcome::default();
     for step in steps {
@@ -192,7 +228,7 @@ fn run(name: &str, steps: &[Step], db: &Db, clock: &ManualClock) -> Outcome {
             Step::Call(exchange) => {
                 let client = clients.entry(&exchange.client).or_insert_with(|| db.connect());
                 client.session.dialect = exchange.dialect;
-                let reply = client.call(&exchange.words);
+                let reply = call(client, &exchange.words, way);
                 let reply = reply.unwrap_or_else(|error| Reply::Error(error.to_string().into()));
                 outcome.note(name, exchange, &cli::print(&reply, client.session.dialect));
             }
@@ -267,12 +303,13 @@ fn all_transcripts() {
         let outcomes = match (&judge_address, &version) {
             (Some(address), Some(version)) => vec![judge(&name, &steps, address, version)],
             _ => {
-                let on = |engine: &EngineKind| {
+                let on = |(engine, way): (&EngineKind, Way)| {
                     let (clock, directory) = (fresh_clock(), tempfile::tempdir().unwrap());
                     let db = open(*engine, directory.path(), &clock);
-                    run(&format!("[{engine:?}] {name}"), &steps, &db, &clock)
+                    run(&format!("[{engine:?}, {way:?}] {name}"), &steps, &db, &clock, way)
                 };
-                ENGINES.iter().map(on).collect()
+                let ways = |engine| [(engine, Way::Plain), (engine, Way::InTransaction)];
+                ENGINES.iter().flat_map(ways).map(on).collect()
             }
         };
         for outcome in outcomes {
@@ -296,7 +333,7 @@ fn the_runner_finds_fault() {
                 > PING\nPONG\nPONG\n";
     let clock = fresh_clock();
     let db = open(EngineKind::Memory, Path::new("."), &clock);
-    let outcome = run("self", &parse(text).unwrap(), &db, &clock);
+    let outcome = run("self", &parse(text).unwrap(), &db, &clock, Way::Plain);
     assert_eq!(outcome.agreed, 3);
     assert_eq!(outcome.disagreements.len(), 2);
     assert!(outcome.disagreements[0].starts_with("self:4: GET a\n--- expected\n\"2\"\n--- got\n\"1\""));

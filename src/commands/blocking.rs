@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::instance::clients::Unblock;
 use crate::instance::waiters::Ticket;
 use crate::keyspace::tx::WriteTx;
-use crate::keyspace::{Keys, Keyspace, Origin};
+use crate::keyspace::{DbIndex, KeySet, Keys, Keyspace, Origin};
 use crate::protocol::Reply;
 use crate::storage::{ReadTier, Seq};
 use bytes::Bytes;
@@ -92,6 +92,11 @@ pub fn keys_and_timeout(args: &mut Args) -> Result<(Vec<Bytes>, u64)> {
     Ok((keys, timeout_ms(args)?))
 }
 
+pub(super) fn add_keys<C: BlockingCommand>(args: &mut Args, db: DbIndex, keys: &mut KeySet) -> Result<()> {
+    keys.add(db, &C::parse(args)?.keys());
+    Ok(())
+}
+
 pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
     let command = C::parse(args)?;
     let instance = context.instance;
@@ -104,6 +109,10 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
         0 => None,
         ms => Some(now_ms.checked_add(ms).filter(|until| i64::try_from(*until).is_ok()).ok_or(TOO_LONG)?),
     };
+    if context.joined.is_some() {
+        let reply = context.write(&command.keys(), |tx| command.attempt(tx))?;
+        return Ok(reply.unwrap_or_else(|| command.timed_out()));
+    }
     let origin = context.origin();
     let command = Arc::new(command);
     let ticket = Arc::new(Ticket {

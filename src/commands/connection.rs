@@ -245,6 +245,7 @@ impl Command for Reset {
 
 impl SessionCommand for Reset {
     fn run(self, context: &mut Context<'_>) -> Result<Reply> {
+        super::transaction::end(context.session, context.instance);
         context.session.reset(&context.instance.acl);
         Ok(Reply::Simple("RESET".into()))
     }

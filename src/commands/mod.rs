@@ -26,13 +26,14 @@ pub mod stream;
 pub mod string;
 pub mod syntax;
 pub mod time;
+pub mod transaction;
 
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::Transport;
 use crate::keyspace::tx::{ReadTx, WriteTx};
-use crate::keyspace::{DbIndex, Keys, Origin};
+use crate::keyspace::{DbIndex, KeySet, Keys, Origin};
 use crate::protocol::Reply;
 use crate::session::Session;
 use args::Args;
@@ -46,9 +47,69 @@ use std::sync::LazyLock;
 pub struct Context<'a> {
     pub instance: &'a Instance,
     pub session: &'a mut Session,
+    /// The transaction that the command is a part of.
+    joined: Option<&'a mut (dyn Join + 'a)>,
 }
 
-impl Context<'_> {
+/// A transaction that commands join, however long its keyspace lives.
+trait Join {
+    fn join(&mut self, f: &mut dyn FnMut(&mut WriteTx<'_>));
+}
+
+impl Join for WriteTx<'_> {
+    fn join(&mut self, f: &mut dyn FnMut(&mut WriteTx<'_>)) {
+        f(self);
+    }
+}
+
+impl<'a> Context<'a> {
+    /// A command by itself.
+    pub fn new(instance: &'a Instance, session: &'a mut Session) -> Context<'a> {
+        Context { instance, session, joined: None }
+    }
+
+    /// Runs `f` on a consistent view of the keys.
+    fn read<T>(&mut self, keys: &Keys, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+        if self.joined.is_some() {
+            return self.join(|tx| f(tx));
+        }
+        self.instance.keyspace.read(self.origin(), keys, f)
+    }
+
+    /// Runs `f` in a transaction on the keys, and commits what it wrote.
+    fn write<T>(&mut self, keys: &Keys, f: impl Fn(&mut WriteTx<'_>) -> Result<T>) -> Result<T> {
+        if self.joined.is_some() {
+            return self.join(f);
+        }
+        let written = self.instance.keyspace.write(self.origin(), keys, f)?;
+        self.session.last_write = written.seq.or(self.session.last_write);
+        Ok(written.value)
+    }
+
+    /// Runs `f` in the transaction that the command is a part of; its keys are locked.
+    fn join<T>(&mut self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T>) -> Result<T> {
+        let db = self.session.db;
+        let mut f = Some(f);
+        let mut result = Err(Error::text("ERR no transaction is open"));
+        if let Some(tx) = &mut self.joined {
+            tx.join(&mut |tx| {
+                if let Some(f) = f.take() {
+                    // The one before may have looked at another database.
+                    result = tx.select(db).and_then(|()| f(tx));
+                }
+            });
+        }
+        result
+    }
+
+    /// Refuses what cannot be a part of a transaction.
+    fn stands_alone(&self) -> Result<()> {
+        match self.joined {
+            None => Ok(()),
+            Some(_) => Err(Error::text("ERR Command not allowed inside a transaction")),
+        }
+    }
+
     fn origin(&self) -> Origin {
         Origin { db: self.session.db, client: self.session.id, tier: self.session.tier }
     }
@@ -86,12 +147,17 @@ pub trait SessionCommand: Command {
     fn run(self, context: &mut Context<'_>) -> Result<Self::Output>;
 }
 
+/// Adds the keys that a call touches; the database is its session's.
+type AddKeys = fn(&mut Args, DbIndex, &mut KeySet) -> Result<()>;
+
 type Run = fn(&mut Context, &mut Args) -> Result<Reply>;
 
 /// A command in the table.
 pub struct Entry {
     pub spec: Spec,
     run: Run,
+    /// None for what acts on the client or the server.
+    keys: Option<AddKeys>,
     /// For a container (`CLIENT`): its subcommands.
     pub subcommands: &'static [Entry],
 }
@@ -99,32 +165,34 @@ pub struct Entry {
 impl Entry {
     /// Registers a command that reads.
     pub const fn read<C: ReadCommand>() -> Entry {
-        Entry::new(C::SPEC.flags(Flags::READONLY), run_read::<C>)
+        Entry::new(C::SPEC.flags(Flags::READONLY), run_read::<C>, Some(add_keys_read::<C>))
     }
 
     /// Registers a command that writes.
     pub const fn write<C: WriteCommand>() -> Entry {
-        Entry::new(C::SPEC.flags(Flags::WRITE), run_write::<C>)
+        Entry::new(C::SPEC.flags(Flags::WRITE), run_write::<C>, Some(add_keys_write::<C>))
     }
 
     /// Registers a command about the client or the server.
     pub const fn session<C: SessionCommand>() -> Entry {
-        Entry::new(C::SPEC, run_session::<C>)
+        Entry::new(C::SPEC, run_session::<C>, None)
     }
 
     /// Registers a command that reads, and waits for keys.
     pub const fn blocking_read<C: BlockingCommand>() -> Entry {
-        Entry::new(C::SPEC.flags(Flags::READONLY.and(Flags::BLOCKING)), blocking::run::<C>)
+        let spec = C::SPEC.flags(Flags::READONLY.and(Flags::BLOCKING));
+        Entry::new(spec, blocking::run::<C>, Some(blocking::add_keys::<C>))
     }
 
     /// Registers a command that writes, and waits for keys.
     pub const fn blocking<C: BlockingCommand>() -> Entry {
-        Entry::new(C::SPEC.flags(Flags::WRITE.and(Flags::BLOCKING)), blocking::run::<C>)
+        let spec = C::SPEC.flags(Flags::WRITE.and(Flags::BLOCKING));
+        Entry::new(spec, blocking::run::<C>, Some(blocking::add_keys::<C>))
     }
 
     /// Registers a container that is nothing without a subcommand.
     pub const fn container(spec: Spec, subcommands: &'static [Entry]) -> Entry {
-        Entry { spec, run: run_container, subcommands }
+        Entry { spec, run: run_container, keys: None, subcommands }
     }
 
     /// Gives a command that also stands alone (`COMMAND`) its subcommands.
@@ -132,8 +200,8 @@ impl Entry {
         Entry { subcommands, ..self }
     }
 
-    const fn new(spec: Spec, run: Run) -> Entry {
-        Entry { spec, run, subcommands: &[] }
+    const fn new(spec: Spec, run: Run, keys: Option<AddKeys>) -> Entry {
+        Entry { spec, run, keys, subcommands: &[] }
     }
 
     /// The name as clients and messages write it: lower case.
@@ -144,16 +212,22 @@ impl Entry {
 
 fn run_read<C: ReadCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
     let command = C::parse(args)?;
-    let keyspace = &context.instance.keyspace;
-    keyspace.read(context.origin(), &command.keys(), |tx| command.run(tx)).map(Into::into)
+    context.read(&command.keys(), |tx| command.run(tx)).map(Into::into)
+}
+
+fn add_keys_read<C: ReadCommand>(args: &mut Args, db: DbIndex, keys: &mut KeySet) -> Result<()> {
+    keys.add(db, &C::parse(args)?.keys());
+    Ok(())
+}
+
+fn add_keys_write<C: WriteCommand>(args: &mut Args, db: DbIndex, keys: &mut KeySet) -> Result<()> {
+    keys.add(db, &C::parse(args)?.keys());
+    Ok(())
 }
 
 fn run_write<C: WriteCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
     let command = C::parse(args)?;
-    let keyspace = &context.instance.keyspace;
-    let written = keyspace.write(context.origin(), &command.keys(), |tx| command.run(tx))?;
-    context.session.last_write = written.seq.or(context.session.last_write);
-    Ok(written.value.into())
+    context.write(&command.keys(), |tx| command.run(tx)).map(Into::into)
 }
 
 fn run_session<C: SessionCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
@@ -181,6 +255,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     sorted_set::COMMANDS,
     stream::COMMANDS,
     string::COMMANDS,
+    transaction::COMMANDS,
 ];
 
 /// A command as the dispatcher finds it.
@@ -282,13 +357,23 @@ fn unknown(words: &[Bytes]) -> Error {
 /// [`Error::Paused`] and [`Error::Blocked`]: nothing has happened either, run it again later.
 pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     let instance = context.instance;
-    let (found, name_words) = find(words).inspect_err(|error| observe::unknown(instance, error))?;
+    let (found, name_words) = match find(words) {
+        Ok(found) => found,
+        Err(error) => {
+            observe::unknown(instance, &error);
+            return Err(transaction::refused(context, None, error));
+        }
+    };
     context.session.client.set_last_command(found.id as u32 + 1);
-    if let Err(error) = admit(context, found, words) {
+    let flags = transaction::flags_of(context.session, found);
+    if let Err(error) = admit(context, found, flags, words) {
         observe::rejected(instance, found, &error);
-        return Err(error);
+        return Err(transaction::refused(context, Some(found), error));
     }
-    check_pause(context, found.entry.spec.flags)?;
+    check_pause(context, flags)?;
+    if transaction::queues(context.session, found) {
+        return transaction::queue(context, found, words);
+    }
     let mut args = Args::new(words, name_words, &found.name, instance.keyspace.max_string_bytes());
     let follows_at_once = std::mem::take(&mut context.session.follows_at_once);
     let lap = context.session.lap.filter(|_| follows_at_once);
@@ -310,7 +395,7 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
 }
 
 /// Whether the client may run the command with so many words.
-fn admit(context: &Context, found: &Found, words: &[Bytes]) -> Result<()> {
+fn admit(context: &Context, found: &Found, flags: Flags, words: &[Bytes]) -> Result<()> {
     let spec = &found.entry.spec;
     if !spec.arity.allows(words.len()) {
         return Err(Error::Arity(found.name.clone()));
@@ -322,10 +407,11 @@ fn admit(context: &Context, found: &Found, words: &[Bytes]) -> Result<()> {
         let allowed = context.instance.settings().enable_debug_command;
         server::check_debug_allowed(allowed, &context.session.client.address)?;
     }
-    if spec.flags.has(Flags::WRITE) && context.instance.health.stops_writes() {
+    transaction::check_allowed(context.session, found)?;
+    if flags.has(Flags::WRITE) && context.instance.health.stops_writes() {
         return Err(Error::NotWritable("a background thread has panicked, see INFO threads".into()));
     }
-    if spec.flags.has(Flags::WRITE.and(Flags::DENYOOM)) && context.instance.disk_room.is_low() {
+    if flags.has(Flags::WRITE.and(Flags::DENYOOM)) && context.instance.disk_room.is_low() {
         return Err(Error::NotWritable("less than min-free-disk-space is free".into()));
     }
     Ok(())

@@ -130,6 +130,7 @@ pub enum Group {
     Geo,
     Connection,
     Server,
+    Transactions,
 }
 
 impl Group {
@@ -148,6 +149,7 @@ impl Group {
             Group::Geo => "geo",
             Group::Connection => "connection",
             Group::Server => "server",
+            Group::Transactions => "transactions",
         }
     }
 
@@ -166,6 +168,7 @@ impl Group {
             Group::Geo => Categories::GEO,
             Group::Connection => Categories::CONNECTION,
             Group::Server => Categories::NONE,
+            Group::Transactions => Categories::TRANSACTION,
         }
     }
 }

@@ -16,6 +16,8 @@ impl Client {
             &counters.output_buffer_bytes,
             &counters.output_pieces_bytes,
             &counters.fieldset_bytes,
+            &counters.queued_bytes,
+            &counters.watched_bytes,
         ];
         let buffers: usize = buffers.into_iter().map(|bytes| bytes.load(Relaxed)).sum();
         size_of::<Client>() + self.text_bytes() + buffers

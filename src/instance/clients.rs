@@ -81,6 +81,12 @@ pub struct Counters {
     pub net_out_bytes: AtomicU64,
     /// Commands run for it since it came.
     pub commands: AtomicU64,
+    /// Commands that wait for `EXEC`, and the memory that they take.
+    pub queued: AtomicUsize,
+    pub queued_bytes: AtomicUsize,
+    /// Keys that it watches, and the memory that this takes.
+    pub watched: AtomicUsize,
+    pub watched_bytes: AtomicUsize,
 }
 
 /// What changes about a client seldom.
@@ -192,6 +198,12 @@ impl Client {
         self.counters.commands.store(commands.wrapping_add(1), Ordering::Relaxed);
     }
 
+    /// Notes how many commands wait for `EXEC`, and how many bytes they take.
+    pub fn note_transaction(&self, commands: usize, bytes: usize) {
+        self.counters.queued.store(commands, Ordering::Relaxed);
+        self.counters.queued_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// The number of the command the client sent last; 0 before the first.
     pub fn last_command(&self) -> u32 {
         self.last_command.load(Ordering::Relaxed)
@@ -232,7 +244,7 @@ impl Client {
         self.dialect.store(dialect as u8, Ordering::Relaxed);
     }
 
-    /// Sets or clears a flag. Only the owner does.
+    /// Sets or clears a flag. Only the owner does, but for [`ClientFlag::DirtyWatch`].
     pub fn set_flag(&self, flag: ClientFlag, set: bool) {
         if set {
             self.flags.fetch_or(flag as u32, Ordering::Relaxed);

@@ -15,6 +15,7 @@ pub mod settings;
 pub mod slowlog;
 pub mod stats;
 pub mod waiters;
+pub mod watches;
 
 use crate::clock::Stopwatch;
 use crate::config::Settings;
@@ -40,6 +41,7 @@ pub struct Instance {
     pub stats: Arc<Stats>,
     pub slowlog: Slowlog,
     pub waiters: Arc<waiters::Waiters>,
+    pub watches: Arc<watches::Watches>,
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
     pub disk_room: Arc<disk_room::DiskRoom>,
@@ -114,6 +116,8 @@ impl Instance {
         keyspace.observe(stats.clone());
         let waiters: Arc<waiters::Waiters> = Arc::default();
         keyspace.observe(waiters.clone());
+        let watches: Arc<watches::Watches> = Arc::default();
+        keyspace.observe(watches.clone());
         let instance = Instance {
             keyspace: Arc::new(keyspace),
             background: Mutex::new(None),
@@ -122,6 +126,7 @@ impl Instance {
             stats,
             slowlog: Slowlog::new(-1, 0),
             waiters,
+            watches,
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
             disk_room: Arc::default(),

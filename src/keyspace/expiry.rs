@@ -2,6 +2,7 @@
 
 use super::{DbIndex, Keys, Keyspace, Origin};
 use crate::encoding::keys::{self, Namespace};
+use crate::encoding::numbers::system_key;
 use crate::error::Result;
 use crate::storage::{Direction, ReadTier, Scan, ScanRange, Space};
 use bytes::Bytes;
@@ -180,14 +181,22 @@ impl Keyspace {
     /// # Errors
     /// As [`Keyspace::live_key_count`].
     pub fn live_counts(&self, db: DbIndex, tier: ReadTier) -> Result<LiveCounts> {
-        let mut counts = LiveCounts { keys: self.key_count(db)?, expires: self.expires_count(db)? };
+        self.live_counts_of(self.namespace(db), tier)
+    }
+
+    pub(super) fn live_counts_of(&self, namespace: Namespace, tier: ReadTier) -> Result<LiveCounts> {
+        let read = || -> Result<LiveCounts> {
+            let count = |name| self.count(namespace, name);
+            Ok(LiveCounts { keys: count(system_key::KEY_COUNT)?, expires: count(system_key::EXPIRES_COUNT)? })
+        };
+        let mut counts = read()?;
         if !self.active_expiry() {
             return Ok(counts);
         }
         // The counts and the index are read one after the other: once more if keys came or went.
         for attempt in 0..=COUNT_ATTEMPTS {
-            let due = if counts.expires == 0 { 0 } else { self.due_count(db, tier)? };
-            let now = LiveCounts { keys: self.key_count(db)?, expires: self.expires_count(db)? };
+            let due = if counts.expires == 0 { 0 } else { self.due_count(namespace, tier)? };
+            let now = read()?;
             if now == counts || attempt == COUNT_ATTEMPTS {
                 counts = now;
                 counts.keys = counts.keys.saturating_sub(due);
@@ -199,9 +208,8 @@ impl Keyspace {
         Ok(counts)
     }
 
-    fn due_count(&self, db: DbIndex, tier: ReadTier) -> Result<u64> {
+    fn due_count(&self, namespace: Namespace, tier: ReadTier) -> Result<u64> {
         self.expiry.compare_undone(self.engine().undone());
-        let namespace = self.namespace(db);
         let from_ms = self.expiry.done_to_ms(namespace);
         let to_ms = self.clock().now_ms().saturating_add(1);
         let mut scan = self.scan_deadlines(namespace, from_ms, to_ms, tier)?;

@@ -29,6 +29,36 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// The keys of several commands, of whatever databases.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<(DbIndex, Vec<u8>)>,
+    all: bool,
+}
+
+impl KeySet {
+    /// Adds the keys of a command; `db` is its session's database.
+    pub fn add(&mut self, db: DbIndex, keys: &Keys<'_>) {
+        match keys {
+            Keys::None => {}
+            Keys::Some(keys) => {
+                self.keys.extend(keys.iter().map(|(other, key)| (other.unwrap_or(db), key.to_vec())));
+            }
+            Keys::All => self.all = true,
+        }
+    }
+
+    /// All of them.
+    pub fn keys(&self) -> Keys<'_> {
+        match self {
+            KeySet { all: true, .. } => Keys::All,
+            KeySet { keys, .. } => {
+                Keys::Some(keys.iter().map(|(db, key)| (Some(*db), key.as_slice())).collect())
+            }
+        }
+    }
+}
+
 pub(super) struct Locks {
     stripes: Box<[RwLock<()>]>,
     hasher: hashbrown::DefaultHashBuilder,

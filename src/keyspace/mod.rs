@@ -20,13 +20,13 @@ use crate::storage::{
 };
 use bytes::Bytes;
 use event::{Changes, ClientId, Commit, Observer};
-pub use locks::Keys;
 use locks::Locks;
+pub use locks::{KeySet, Keys};
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
-use tx::{ReadTx, WriteTx};
+use tx::{Finished, ReadTx, WriteTx};
 
 /// The number of a logical database.
 pub type DbIndex = u32;
@@ -306,11 +306,19 @@ impl Keyspace {
         let result = f(&mut tx);
         self.lookups.add(tx.lookups(), &result);
         let value = result?;
-        let (batch, changes) = tx.finish();
+        let Finished { batch, changes, replaced, databases } = tx.finish();
         if batch.is_empty() {
             return Ok(Written { value, seq: None });
         }
-        let seq = self.commit(origin.client, batch, changes, Vec::new())?;
+        let seq = self.commit(origin.client, batch, changes, replaced)?;
+        if let Some(databases) = databases {
+            // The record of databases and the numbers in memory must not part; if this fails, nothing has
+            // changed.
+            self.engine.flush()?;
+            self.name_databases(&databases);
+            *self.databases.lock() = databases;
+            self.has_garbage.store(true, Ordering::Release);
+        }
         Ok(Written { value, seq: Some(seq) })
     }
 
@@ -339,64 +347,29 @@ impl Keyspace {
 
     /// How many keys a database holds. O(1).
     pub fn key_count(&self, db: DbIndex) -> Result<u64> {
-        self.count(db, system_key::KEY_COUNT)
+        self.count(self.namespace(db), system_key::KEY_COUNT)
     }
 
     /// How many keys of a database have a deadline. O(1).
     pub fn expires_count(&self, db: DbIndex) -> Result<u64> {
-        self.count(db, system_key::EXPIRES_COUNT)
+        self.count(self.namespace(db), system_key::EXPIRES_COUNT)
     }
 
-    fn count(&self, db: DbIndex, name: &[u8]) -> Result<u64> {
-        let count = self.engine.counter(&self.namespace(db).system_key(name))?;
+    fn count(&self, namespace: Namespace, name: &[u8]) -> Result<u64> {
+        let count = self.engine.counter(&namespace.system_key(name))?;
         Ok(count.max(0) as u64)
     }
 
     /// Empties one database, or all. O(1): their content is left to [`Keyspace::sweep`].
     pub fn flush_databases(&self, client: ClientId, which: Option<DbIndex>) -> Result<()> {
-        let _guards = self.locks.write(0, &Keys::All);
-        let mut databases = self.databases.lock();
-        let mut changed = databases.clone();
-        let mut batch = Batch::default();
-        let mut replaced = Vec::new();
-        for db in which.map_or(0..self.database_count(), |db| db..db + 1) {
-            let old = self.namespace(db);
-            replaced.push(db);
-            if self.key_count(db)? > 0 {
-                changed.namespaces[db as usize] = changed.take_next();
-                batch.put(Space::System, &old.system_key(system_key::GARBAGE), Bytes::new());
-            }
-        }
-        self.replace_databases(client, &mut databases, changed, batch, replaced)
+        let origin = Origin { db: 0, client, tier: ReadTier::Disk };
+        self.write(origin, &Keys::All, |tx| tx.flush_databases(which)).map(drop)
     }
 
     /// Exchanges the content of two databases. O(1).
     pub fn swap_databases(&self, client: ClientId, a: DbIndex, b: DbIndex) -> Result<()> {
-        let _guards = self.locks.write(0, &Keys::All);
-        let mut databases = self.databases.lock();
-        let mut changed = databases.clone();
-        changed.namespaces.swap(a as usize, b as usize);
-        self.replace_databases(client, &mut databases, changed, Batch::default(), vec![a, b])
-    }
-
-    /// The record of databases and the numbers in memory must not part, so this flushes before it
-    /// returns; if that fails, nothing has changed.
-    fn replace_databases(
-        &self,
-        client: ClientId,
-        databases: &mut Databases,
-        changed: Databases,
-        mut batch: Batch,
-        replaced: Vec<DbIndex>,
-    ) -> Result<()> {
-        let record = Bytes::from(changed.encode());
-        batch.put(Space::System, system_key::DATABASES, record);
-        self.commit(client, batch, Changes::new(), replaced)?;
-        self.engine.flush()?;
-        self.name_databases(&changed);
-        *databases = changed;
-        self.has_garbage.store(true, Ordering::Release);
-        Ok(())
+        let origin = Origin { db: 0, client, tier: ReadTier::Disk };
+        self.write(origin, &Keys::All, |tx| tx.swap_databases(a, b)).map(drop)
     }
 
     /// Closes what keeps the data and opens it again, as a restart does. Waits until every command that

@@ -16,6 +16,18 @@ pub(super) struct Overlay {
     index: HashTable<usize>,
     hasher: DefaultHashBuilder,
     deleted_ranges: Vec<(Space, Vec<u8>, Vec<u8>)>,
+    /// What takes back every write since [`Overlay::begin_part`], in order; none outside of a part.
+    undo: Option<Vec<Undo>>,
+}
+
+/// How to take back one write.
+enum Undo {
+    /// The key was not written before.
+    Forget(Space, KeyBytes),
+    /// The key was written before.
+    Restore(Write),
+    /// The last range was deleted, and with it these writes.
+    Revive(Vec<Write>),
 }
 
 impl Overlay {
@@ -49,10 +61,20 @@ impl Overlay {
 
     pub(super) fn write(&mut self, space: Space, key: &[u8], value: Option<Bytes>) {
         if let Some(position) = self.position(space, key) {
-            self.writes[position].2 = value;
+            let before = std::mem::replace(&mut self.writes[position].2, value);
+            if let Some(undo) = &mut self.undo {
+                undo.push(Undo::Restore((space, KeyBytes::from_slice(key), before)));
+            }
             return;
         }
-        self.writes.push((space, KeyBytes::from_slice(key), value));
+        if let Some(undo) = &mut self.undo {
+            undo.push(Undo::Forget(space, KeyBytes::from_slice(key)));
+        }
+        self.push((space, KeyBytes::from_slice(key), value));
+    }
+
+    fn push(&mut self, write: Write) {
+        self.writes.push(write);
         match self.writes.len() {
             count if count <= FEW => {}
             count if count == FEW + 1 => self.index_all(),
@@ -62,11 +84,68 @@ impl Overlay {
 
     pub(super) fn delete_range(&mut self, space: Space, from: &[u8], to: &[u8]) {
         let before = self.writes.len();
-        self.writes.retain(|(of, key, _)| *of != space || key.as_slice() < from || key.as_slice() >= to);
+        let mut gone = Vec::new();
+        let keeps_gone = self.undo.is_some();
+        self.writes.retain(|write| {
+            let (of, key, _) = &*write;
+            let stays = *of != space || key.as_slice() < from || key.as_slice() >= to;
+            if !stays && keeps_gone {
+                gone.push(write.clone());
+            }
+            stays
+        });
         if self.writes.len() < before {
             self.index_all();
         }
+        if let Some(undo) = &mut self.undo {
+            undo.push(Undo::Revive(gone));
+        }
         self.deleted_ranges.push((space, from.to_vec(), to.to_vec()));
+    }
+
+    /// What is written from here on can be taken back, up to [`Overlay::end_part`].
+    pub(super) fn begin_part(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    /// Ends the part; takes back what was written in it unless it is to be kept.
+    pub(super) fn end_part(&mut self, keep: bool) {
+        let undo = self.undo.take().unwrap_or_default();
+        if keep {
+            return;
+        }
+        for step in undo.into_iter().rev() {
+            match step {
+                Undo::Forget(space, key) => self.forget(space, &key),
+                Undo::Restore((space, key, before)) => self.write(space, &key, before),
+                Undo::Revive(writes) => {
+                    self.deleted_ranges.pop();
+                    writes.into_iter().for_each(|write| self.push(write));
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, space: Space, key: &[u8]) {
+        let Some(position) = self.position(space, key) else { return };
+        self.writes.swap_remove(position);
+        if self.writes.len() <= FEW {
+            self.index.clear();
+        } else {
+            self.move_in_index(space, key, position);
+        }
+    }
+
+    /// The key has left `position`, where the last write came in its place.
+    fn move_in_index(&mut self, space: Space, key: &[u8], position: usize) {
+        let Overlay { writes, index, hasher, .. } = self;
+        if let Ok(entry) = index.find_entry(hasher.hash_one((space, key)), |at| *at == position) {
+            entry.remove();
+        }
+        let Some((space, key, _)) = writes.get(position) else { return };
+        if let Some(at) = index.find_mut(hasher.hash_one((space, key.as_slice())), |at| *at == writes.len()) {
+            *at = position;
+        }
     }
 
     pub(super) fn into_batch(self) -> Batch {
@@ -102,9 +181,44 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    fn take(overlay: &mut Overlay, (deletes, key, to, value): &Step) {
+        if *deletes && key % 4 == 0 {
+            overlay.delete_range(Space::Data, &[*key], &[*to]);
+        } else {
+            overlay.write(Space::Data, &[*key], value.map(|value| Bytes::copy_from_slice(&[value])));
+        }
+    }
+
+    type Step = (bool, u8, u8, Option<u8>);
+
     proptest! {
         #[test]
-        fn matches_a_map(steps: Vec<(bool, u8, u8, Option<u8>)>) {
+        fn a_part_that_failed_leaves_nothing(before: Vec<Step>, part: Vec<Step>, after: Vec<Step>) {
+            let (mut overlay, mut plain) = (Overlay::default(), Overlay::default());
+            before.iter().for_each(|step| {
+                take(&mut overlay, step);
+                take(&mut plain, step);
+            });
+            overlay.begin_part();
+            part.iter().for_each(|step| take(&mut overlay, step));
+            overlay.end_part(false);
+            after.iter().for_each(|step| {
+                take(&mut overlay, step);
+                take(&mut plain, step);
+            });
+            for key in 0..=255 {
+                prop_assert_eq!(overlay.get(Space::Data, &[key]), plain.get(Space::Data, &[key]));
+            }
+            let sorted = |overlay: Overlay| {
+                let mut batch = overlay.into_batch();
+                batch.writes.sort();
+                batch
+            };
+            prop_assert_eq!(sorted(overlay), sorted(plain));
+        }
+
+        #[test]
+        fn matches_a_map(steps: Vec<Step>) {
             let mut overlay = Overlay::default();
             let mut model = BTreeMap::new();
             for (deletes, key, to, value) in steps {

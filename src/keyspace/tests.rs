@@ -413,3 +413,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_part_that_failed_is_taken_back() {
+    fn put(tx: &mut WriteTx, key: &'static str) -> Result<()> {
+        let mut slot = tx.slot(&Bytes::from_static(key.as_bytes()))?;
+        tx.put(&mut slot, Meta::inline(Kind::String, Bytes::from_static(b"v")), Event::SET);
+        Ok(())
+    }
+    let world = World::new();
+    let log = Arc::new(Log::default());
+    world.keyspace.observe(log.clone());
+    let origin = Origin { db: 0, client: 0, tier: ReadTier::Disk };
+    let written = world.keyspace.write(origin, &Keys::All, |tx| {
+        put(tx, "stays")?;
+        let failed = tx.part(|tx| {
+            put(tx, "goes")?;
+            let mut slot = tx.slot(&Bytes::from_static(b"stays"))?;
+            tx.delete(&mut slot, Event::DEL);
+            tx.flush_databases(None)?;
+            put(tx, "goes as well")?;
+            Err::<(), _>(Error::Syntax)
+        });
+        assert!(failed.is_err());
+        tx.live_key_count()
+    });
+    assert_eq!(written.unwrap().value, 1);
+    assert_eq!(world.keyspace.key_count(0).unwrap(), 1);
+    assert!(world.exists(0, b"stays") && !world.exists(0, b"goes") && !world.exists(0, b"goes as well"));
+    assert_eq!(*log.0.lock(), [(0, Bytes::from_static(b"stays"), "set")]);
+}

@@ -3,6 +3,7 @@
 use super::event::{Change, Changes, Event};
 use super::overlay::Overlay;
 use super::{DbIndex, Keyspace};
+use crate::encoding::databases::Databases;
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::meta::Meta;
 use crate::encoding::numbers::{Kind, system_key};
@@ -27,6 +28,10 @@ pub struct ReadTx<'a> {
     dead: RefCell<Vec<(DbIndex, Bytes)>>,
     /// Keys looked up and found, and not found.
     lookups: Cell<(u64, u64)>,
+    /// How the transaction has named the databases, if it emptied or exchanged some.
+    databases: Option<Databases>,
+    /// What the transaction adds to the counts of keys.
+    additions: BTreeMap<Namespace, Counts>,
 }
 
 impl<'a> ReadTx<'a> {
@@ -40,6 +45,8 @@ impl<'a> ReadTx<'a> {
             overlay: Overlay::default(),
             dead: RefCell::new(Vec::new()),
             lookups: Cell::default(),
+            databases: None,
+            additions: BTreeMap::new(),
         }
     }
 
@@ -54,6 +61,11 @@ impl<'a> ReadTx<'a> {
     /// Milliseconds since the Unix epoch; the same for the whole transaction.
     pub fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// How far the transaction may go for its data.
+    pub fn tier(&self) -> ReadTier {
+        self.tier
     }
 
     /// The logical database the transaction looks at.
@@ -78,8 +90,26 @@ impl<'a> ReadTx<'a> {
     pub fn select(&mut self, db: DbIndex) -> Result<()> {
         self.keyspace.check_db(db)?;
         self.db = db;
-        self.namespace = self.keyspace.namespace(db);
+        self.namespace = self.namespace_of(db);
         Ok(())
+    }
+
+    fn namespace_of(&self, db: DbIndex) -> Namespace {
+        match &self.databases {
+            Some(databases) => databases.namespaces[db as usize],
+            None => self.keyspace.namespace(db),
+        }
+    }
+
+    /// How many live keys the database has, own writes included; see
+    /// [`Keyspace::live_key_count`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn live_key_count(&self) -> Result<u64> {
+        let committed = self.keyspace.live_counts_of(self.namespace, self.tier)?.keys;
+        let own = self.additions.get(&self.namespace).map_or(0, |counts| counts.keys);
+        Ok(committed.saturating_add_signed(own))
     }
 
     /// The header of a live key. One read.
@@ -235,7 +265,17 @@ impl Slot {
 pub struct WriteTx<'a> {
     view: ReadTx<'a>,
     changes: Changes,
-    additions: BTreeMap<Namespace, Counts>,
+    /// Databases that the transaction emptied or exchanged.
+    replaced: Vec<DbIndex>,
+}
+
+/// What a transaction has written.
+pub(super) struct Finished {
+    pub(super) batch: Batch,
+    pub(super) changes: Changes,
+    pub(super) replaced: Vec<DbIndex>,
+    /// The names of the databases from now on, if it has changed them.
+    pub(super) databases: Option<Databases>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -254,7 +294,7 @@ impl<'a> Deref for WriteTx<'a> {
 
 impl<'a> WriteTx<'a> {
     pub(super) fn new(keyspace: &'a Keyspace, db: DbIndex, tier: ReadTier) -> WriteTx<'a> {
-        WriteTx { view: ReadTx::new(keyspace, db, tier), changes: Changes::new(), additions: BTreeMap::new() }
+        WriteTx { view: ReadTx::new(keyspace, db, tier), changes: Changes::new(), replaced: Vec::new() }
     }
 
     /// As [`ReadTx::select`].
@@ -316,7 +356,7 @@ impl<'a> WriteTx<'a> {
         self.write(Space::Meta, &slot.stored_key, Some(meta.encode()));
         let created = old.is_none();
         if created {
-            self.additions.entry(slot.namespace).or_default().keys += 1;
+            self.view.additions.entry(slot.namespace).or_default().keys += 1;
         }
         slot.meta = Some(meta);
         self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created });
@@ -346,7 +386,7 @@ impl<'a> WriteTx<'a> {
         let old = slot.meta.take()?;
         self.set_deadline(slot, old.expire_at_ms, None);
         self.write(Space::Meta, &slot.stored_key, None);
-        self.additions.entry(slot.namespace).or_default().keys -= 1;
+        self.view.additions.entry(slot.namespace).or_default().keys -= 1;
         Some(old)
     }
 
@@ -356,11 +396,11 @@ impl<'a> WriteTx<'a> {
         }
         if let Some(old) = old {
             self.write(Space::Expiry, &keys::expiry(slot.namespace, old, &slot.key), None);
-            self.additions.entry(slot.namespace).or_default().expires -= 1;
+            self.view.additions.entry(slot.namespace).or_default().expires -= 1;
         }
         if let Some(new) = new {
             self.write(Space::Expiry, &keys::expiry(slot.namespace, new, &slot.key), Some(Bytes::new()));
-            self.additions.entry(slot.namespace).or_default().expires += 1;
+            self.view.additions.entry(slot.namespace).or_default().expires += 1;
         }
     }
 
@@ -382,13 +422,75 @@ impl<'a> WriteTx<'a> {
         self.view.overlay.write(space, key, value);
     }
 
-    pub(super) fn finish(self) -> (Batch, Changes) {
-        let mut batch = self.view.overlay.into_batch();
-        for (namespace, counts) in self.additions {
+    /// Runs a part of the transaction. If it fails, what it wrote is taken back, and what was written
+    /// before stays. Parts do not nest.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn part<T>(&mut self, f: impl FnOnce(&mut WriteTx<'a>) -> Result<T>) -> Result<T> {
+        let (changes, replaced) = (self.changes.len(), self.replaced.len());
+        let (additions, databases) = (self.view.additions.clone(), self.view.databases.clone());
+        let looked_at = (self.view.db, self.view.namespace);
+        self.view.overlay.begin_part();
+        let result = f(self);
+        self.view.overlay.end_part(result.is_ok());
+        if result.is_err() {
+            self.changes.truncate(changes);
+            self.replaced.truncate(replaced);
+            (self.view.additions, self.view.databases) = (additions, databases);
+            (self.view.db, self.view.namespace) = looked_at;
+        }
+        result
+    }
+
+    /// Empties one database, or all. O(1): their content is left to [`Keyspace::sweep`]. The
+    /// transaction must have locked everything.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn flush_databases(&mut self, which: Option<DbIndex>) -> Result<()> {
+        for db in which.map_or(0..self.keyspace.database_count(), |db| db..db + 1) {
+            let old = self.namespace_of(db);
+            let own = self.additions.get(&old).map_or(0, |counts| counts.keys);
+            let committed = self.keyspace.count(old, system_key::KEY_COUNT)?;
+            if committed.saturating_add_signed(own) > 0 {
+                let databases = self.databases_to_change();
+                databases.namespaces[db as usize] = databases.take_next();
+                self.replaced.push(db);
+                self.write(Space::System, &old.system_key(system_key::GARBAGE), Some(Bytes::new()));
+            }
+        }
+        self.select(self.db)
+    }
+
+    /// Exchanges the content of two databases. O(1). The transaction must have locked everything.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn swap_databases(&mut self, a: DbIndex, b: DbIndex) -> Result<()> {
+        self.keyspace.check_db(a)?;
+        self.keyspace.check_db(b)?;
+        self.databases_to_change().namespaces.swap(a as usize, b as usize);
+        self.replaced.extend([a, b]);
+        self.select(self.db)
+    }
+
+    fn databases_to_change(&mut self) -> &mut Databases {
+        let keyspace = self.view.keyspace;
+        self.view.databases.get_or_insert_with(|| keyspace.databases.lock().clone())
+    }
+
+    pub(super) fn finish(self) -> Finished {
+        let ReadTx { overlay, additions, databases, .. } = self.view;
+        let mut batch = overlay.into_batch();
+        for (namespace, counts) in additions {
             let named = [(system_key::KEY_COUNT, counts.keys), (system_key::EXPIRES_COUNT, counts.expires)];
             let changed = named.into_iter().filter(|(_, delta)| *delta != 0);
             batch.additions.extend(changed.map(|(name, delta)| (namespace.system_key(name), delta)));
         }
-        (batch, self.changes)
+        if let Some(databases) = &databases {
+            batch.put(Space::System, system_key::DATABASES, Bytes::from(databases.encode()));
+        }
+        Finished { batch, changes: self.changes, replaced: self.replaced, databases }
     }
 }

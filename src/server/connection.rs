@@ -559,7 +559,11 @@ impl Connection {
     pub fn ended(&self, worker: &Worker) {
         let io = &mut *self.io.borrow_mut();
         self.count_traffic(worker, io);
-        worker.shared.instance.clients.unregister(self.client.id);
+        let instance = &worker.shared.instance;
+        match &io.session {
+            Some(session) => session.close(instance),
+            None => instance.clients.unregister(self.client.id),
+        }
     }
 
     fn cut_for_output(&self, bytes: usize) {

@@ -19,7 +19,7 @@ pub enum Outcome {
 /// Runs a command to its end on this thread. A panic is caught here: what the command held is
 /// released, and nothing of its transaction was committed.
 pub fn run(instance: &Instance, session: &mut Session, words: &[Bytes]) -> Outcome {
-    let mut context = Context { instance, session };
+    let mut context = Context::new(instance, session);
     match catch_unwind(AssertUnwindSafe(|| commands::execute(&mut context, words))) {
         Ok(result) => Outcome::Done(result),
         Err(panic) => {

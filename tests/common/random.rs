@@ -483,7 +483,7 @@ impl<C: Choices> History<C> {
         let Client { connection, waiting } = &mut self.clients[client];
         let session = &mut connection.session;
         let had_ended = session.wait_ended;
-        match commands::execute(&mut Context { instance: self.db.instance(), session }, &words) {
+        match commands::execute(&mut Context::new(self.db.instance(), session), &words) {
             Ok(reply) => {
                 check_reply(&reply);
                 if let Reply::Bulk(payload) = &reply

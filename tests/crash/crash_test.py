@@ -19,12 +19,14 @@ from power_loss import SyncLog  # noqa: E402
 
 SHARED_COUNTER = b"shared:counter"
 SHARED_PAIR = (b"shared:pair:a", b"shared:pair:b")
+# Written by transactions: a string, a hash and a list, always of the same value.
+SHARED_STRING, SHARED_HASH, SHARED_LIST = b"shared:exec:string", b"shared:exec:hash", b"shared:exec:list"
 READ_BATCH = 500
 
 
 class Shared:
     """Keys that every connection writes. Who was last is unknown; what holds is that the counter lost no
-    acknowledged INCR, and that the two keys of the pair are always equal."""
+    acknowledged INCR, and that the keys which are only written together are always equal."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -36,11 +38,17 @@ class Shared:
         value = f"{connection.name}:{connection.sent}".encode()
         with self.lock:
             self.sent += 1
-        return [(b"INCR", SHARED_COUNTER), (b"MSET", SHARED_PAIR[0], value, SHARED_PAIR[1], value)]
+        return [
+            (b"INCR", SHARED_COUNTER), (b"MSET", SHARED_PAIR[0], value, SHARED_PAIR[1], value),
+            (b"MULTI",), (b"SET", SHARED_STRING, value), (b"HSET", SHARED_HASH, b"field", value),
+            (b"DEL", SHARED_LIST), (b"RPUSH", SHARED_LIST, value), (b"EXEC",),
+        ]  # fmt: skip
 
     def acknowledge(self, replies):
         if replies[1:] and replies[1] != b"OK":
             raise AssertionError(f"MSET was answered {replies[1]!r}")
+        if replies[7:] and not (isinstance(replies[7], list) and len(replies[7]) == 4):
+            raise AssertionError(f"EXEC was answered {replies[7]!r}")
         if replies:
             if not isinstance(replies[0], int):
                 raise AssertionError(f"INCR was answered {replies[0]!r}")
@@ -52,6 +60,10 @@ class Shared:
         pair = client.call(b"MGET", *SHARED_PAIR)
         if pair[0] != pair[1]:
             return f"an MSET is half there: {pair}"
+        calls = [(b"GET", SHARED_STRING), (b"HGET", SHARED_HASH, b"field"), (b"LINDEX", SHARED_LIST, b"-1")]
+        values = client.pipeline([*calls, (b"LLEN", SHARED_LIST)])
+        if len(set(values[:3])) != 1 or values[3] != int(values[0] is not None):
+            return f"a transaction is half there: {values}"
         count = int(client.call(b"GET", SHARED_COUNTER) or 0)
         least, most = self.base + self.acknowledged, self.base + self.sent
         if not least <= count <= most:

@@ -91,13 +91,16 @@ fn describe(out: &mut String, client: &Client, now_ms: u64) {
     let pieces_bytes = counters.output_pieces_bytes.load(Relaxed);
     let output = counters.output_bytes.load(Relaxed);
     let output_buffer = counters.output_buffer_bytes.load(Relaxed);
+    let queued = counters.queued.load(Relaxed).to_string();
+    let multi = if client.has_flag(ClientFlag::Transaction) { &queued } else { "-1" };
+    let (queued_bytes, watched) = (counters.queued_bytes.load(Relaxed), counters.watched.load(Relaxed));
     let events = if output > 0 { "rw" } else { "r" };
     let total = client.memory_bytes();
     // Writing to a String does not fail.
     let _ = writeln!(
         out,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 \
-         watch=0 qbuf={query} qbuf-free={query_free} argv-mem=0 multi-mem=0 rbs={output_buffer} rbp={} obl={} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} \
+         watch={watched} qbuf={query} qbuf-free={query_free} argv-mem=0 multi-mem={queued_bytes} rbs={output_buffer} rbp={} obl={} \
          oll={} omem={pieces_bytes} tot-mem={total} events={events} cmd={} user={} redir=-1 resp={} \
          lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id,

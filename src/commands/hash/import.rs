@@ -89,12 +89,11 @@ impl Command for Set {
 
 impl SessionCommand for Set {
     fn run(self, context: &mut Context<'_>) -> Result<Reply> {
-        let fields = context.session.fieldset(&self.fieldset);
-        let keyspace = &context.instance.keyspace;
-        let written = keyspace.write(context.origin(), &Keys::one(&self.key), |tx| {
+        let fields = context.session.fieldset(&self.fieldset).map(<[Bytes]>::to_vec);
+        context.write(&Keys::one(&self.key), |tx| {
             let mut slot = tx.slot(&self.key)?;
             slot.meta_of(Kind::Hash)?;
-            let fields = fields.ok_or(Error::text("ERR no such fieldset"))?;
+            let fields = fields.as_ref().ok_or(Error::text("ERR no such fieldset"))?;
             if fields.len() != self.values.len() {
                 return Err(Error::text("ERR value count does not match fieldset field count"));
             }
@@ -102,7 +101,6 @@ impl SessionCommand for Set {
             let fields = pairs.map(|(field, value)| (field.clone(), value.clone(), None)).collect();
             hash::put(tx, &mut slot, fields, None, Event::HSET)
         })?;
-        context.session.last_write = written.seq.or(context.session.last_write);
         Ok(Reply::Ok)
     }
 }

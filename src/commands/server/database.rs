@@ -1,12 +1,15 @@
 //! Whole databases: how many keys they hold, emptying them, exchanging them; and the time.
 
-use super::{Command, Context, SessionCommand, may_wait};
+use super::{Command, Context, SessionCommand};
+use crate::commands::WriteCommand;
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Categories, Flags, Group, Spec};
 use crate::encoding::text;
 use crate::error::{Error, Result};
-use crate::keyspace::DbIndex;
+use crate::keyspace::tx::{ReadTx, WriteTx};
+use crate::keyspace::{DbIndex, Keys};
 use crate::protocol::Reply;
+use crate::storage::ReadTier;
 
 pub struct DbSize;
 
@@ -25,8 +28,13 @@ impl Command for DbSize {
 
 impl SessionCommand for DbSize {
     fn run(self, context: &mut Context<'_>) -> Result<u64> {
-        context.instance.keyspace.live_key_count(context.session.db, context.session.tier)
+        context.read(&Keys::None, |tx| tx.live_key_count())
     }
+}
+
+/// The commit is followed by a flush.
+fn may_wait(tx: &ReadTx<'_>) -> Result<()> {
+    if tx.tier() == ReadTier::Memory { Err(Error::NeedsDisk) } else { Ok(()) }
 }
 
 const FLUSH_TIPS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
@@ -54,10 +62,14 @@ impl Command for FlushDb {
     }
 }
 
-impl SessionCommand for FlushDb {
-    fn run(self, context: &mut Context<'_>) -> Result<()> {
-        may_wait(context)?;
-        context.instance.keyspace.flush_databases(context.session.id, Some(context.session.db))
+impl WriteCommand for FlushDb {
+    fn keys(&self) -> Keys<'_> {
+        Keys::All
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<()> {
+        may_wait(tx)?;
+        tx.flush_databases(Some(tx.db()))
     }
 }
 
@@ -81,10 +93,14 @@ impl Command for FlushAll {
     }
 }
 
-impl SessionCommand for FlushAll {
-    fn run(self, context: &mut Context<'_>) -> Result<()> {
-        may_wait(context)?;
-        context.instance.keyspace.flush_databases(context.session.id, None)
+impl WriteCommand for FlushAll {
+    fn keys(&self) -> Keys<'_> {
+        Keys::All
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<()> {
+        may_wait(tx)?;
+        tx.flush_databases(None)
     }
 }
 
@@ -113,19 +129,22 @@ impl Command for SwapDb {
     }
 }
 
-impl SessionCommand for SwapDb {
-    fn run(self, context: &mut Context<'_>) -> Result<()> {
-        let keyspace = &context.instance.keyspace;
+impl WriteCommand for SwapDb {
+    fn keys(&self) -> Keys<'_> {
+        Keys::All
+    }
+
+    fn run(&self, tx: &mut WriteTx<'_>) -> Result<()> {
         let existing = |number: i64| {
             let db = DbIndex::try_from(number).map_err(|_| Error::DbOutOfRange)?;
-            keyspace.check_db(db).map(|()| db)
+            tx.keyspace().check_db(db).map(|()| db)
         };
         let (first, second) = (existing(self.first)?, existing(self.second)?);
         if first == second {
             return Ok(());
         }
-        may_wait(context)?;
-        keyspace.swap_databases(context.session.id, first, second)
+        may_wait(tx)?;
+        tx.swap_databases(first, second)
     }
 }
 

@@ -125,6 +125,7 @@ impl SessionCommand for Debug {
 
 /// Runs `f` on a consistent view.
 fn read<T>(context: &Context, keys: &Keys, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+    context.stands_alone()?;
     context.instance.keyspace.read(context.origin(), keys, f)
 }
 
@@ -185,12 +186,14 @@ fn reload(context: &Context, options: &[Bytes]) -> Result<Reply> {
     if !options.iter().all(known) {
         return Err(Error::text("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
     }
+    context.stands_alone()?;
     may_wait(context)?;
     context.instance.keyspace.reopen()?;
     Ok(Reply::Ok)
 }
 
 fn digest(context: &Context) -> Result<Reply> {
+    context.stands_alone()?;
     let keyspace = &context.instance.keyspace;
     let mut all = Signature::default();
     for db in 0..keyspace.database_count() {
@@ -226,6 +229,7 @@ fn populate(
     if size.is_some_and(|size| size > MAX_POPULATE_SIZE) {
         return Err(Error::OutOfRange);
     }
+    context.stands_alone()?;
     may_wait(context)?;
     let prefix = prefix.map_or(&b"key"[..], |prefix| prefix);
     let value = |number: u64| {

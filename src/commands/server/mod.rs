@@ -23,8 +23,8 @@ pub static COMMANDS: &[Entry] = &[
     Entry::session::<saving::BgSave>(),
     Entry::session::<database::DbSize>(),
     Entry::session::<debug::Debug>(),
-    Entry::session::<database::FlushAll>(),
-    Entry::session::<database::FlushDb>(),
+    Entry::write::<database::FlushAll>(),
+    Entry::write::<database::FlushDb>(),
     Entry::session::<info::Info>(),
     Entry::session::<saving::LastSave>(),
     Entry::container(LATENCY, latency::SUBCOMMANDS),
@@ -35,7 +35,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::session::<saving::Save>(),
     Entry::session::<lifecycle::Shutdown>(),
     Entry::container(SLOWLOG, slowlog::SUBCOMMANDS),
-    Entry::session::<database::SwapDb>(),
+    Entry::write::<database::SwapDb>(),
     Entry::session::<database::Time>(),
 ];
 
