@@ -56,6 +56,11 @@ fn fill(client: &mut Connection) {
         "RPUSH list a b".to_owned(),
         many("RPUSH long-list", &|number| format!("element{number}"), 3000),
         format!("RPUSH wide-list a {} b", "x".repeat(2000)),
+        "XADD short-stream 1-1 f v".to_owned(),
+        format!("XADD stream 1-0 f {}", "x".repeat(1500)),
+        "XGROUP CREATE stream g 0".to_owned(),
+        "XGROUP CREATECONSUMER stream g idle".to_owned(),
+        "XREADGROUP GROUP g consumer STREAMS stream >".to_owned(),
         "SADD set a b".to_owned(),
         "SADD integers 1 2".to_owned(),
         many("SADD large-set", &|number| format!("member{number}"), 300),
@@ -72,6 +77,10 @@ fn fill(client: &mut Connection) {
     ] {
         call(client, &line);
     }
+    for number in 2..300 {
+        call(client, &format!("XADD stream {number}-0 field value"));
+    }
+    call(client, "XREADGROUP GROUP g other STREAMS stream >");
 }
 
 #[test]
@@ -80,7 +89,7 @@ fn a_sound_database_has_no_problems() {
     fill(&mut client);
     let report = db.check().unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
-    assert_eq!(report.keys, 15);
+    assert_eq!(report.keys, 17);
     assert!(report.records > 2500, "{report:?}");
     for line in ["FLUSHDB", "SWAPDB 0 3"] {
         call(&mut client, line);

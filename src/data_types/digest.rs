@@ -4,6 +4,7 @@
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
+use crate::encoding::rdb;
 use crate::error::Result;
 use crate::keyspace::tx::ReadTx;
 use crate::storage::{Direction, Scan, ScanRange, Space};
@@ -46,6 +47,12 @@ fn add_value(hasher: &mut Sha256, tx: &ReadTx, meta: &Meta) -> Result<()> {
         let pieces = super::string::read_all(tx, meta)?;
         hasher.update(pieces.iter().map(|piece| piece.len() as u64).sum::<u64>().to_be_bytes());
         pieces.iter().for_each(|piece| hasher.update(piece));
+        return Ok(());
+    }
+    if meta.kind == Kind::Stream {
+        // How its pages are cut, and the numbers of its groups, say how it came to be.
+        let whole = rdb::Value::Stream(super::stream::all(tx, meta)?);
+        add(hasher, &rdb::write(&whole, &rdb::Limits::default()));
         return Ok(());
     }
     add(hasher, &meta.inline);

@@ -2,7 +2,7 @@
 
 use super::dense::Form;
 use super::sorted_set::{self, SortedSet};
-use super::{hash, list, set, string};
+use super::{hash, list, set, stream, string};
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
@@ -228,6 +228,7 @@ pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
             let set = SortedSet::of(tx.namespace(), Some(&meta))?;
             rdb::Value::SortedSet(set.members(tx, 0..set.len(), false)?)
         }
+        Kind::Stream => rdb::Value::Stream(stream::all(tx, &meta)?),
         kind => return Err(Error::err(format_args!("DUMP does not know the type {} yet", kind.name()))),
     };
     Ok(Some(rdb::write(&value, &Limits::default()).into()))
@@ -244,10 +245,6 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         PayloadError::Footer => Error::text("ERR DUMP payload version or checksum are wrong"),
         PayloadError::Format | PayloadError::Type(_) => Error::text("ERR Bad data format"),
     })?;
-    // As long as the other types are not there.
-    if matches!(value, rdb::Value::Stream(_)) {
-        return Err(Error::text("ERR Bad data format"));
-    }
     if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= tx.now_ms()) {
         tx.delete(slot, Event::DEL);
         return Ok(());
@@ -258,7 +255,7 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         rdb::Value::Set(members) => set::restore(tx, slot, &members, deadline_ms)?,
         rdb::Value::Hash(fields) => hash::put(tx, slot, fields, deadline_ms, Event::RESTORE)?,
         rdb::Value::SortedSet(members) => sorted_set::put(tx, slot, members, deadline_ms, Event::RESTORE)?,
-        rdb::Value::Stream(_) => {}
+        rdb::Value::Stream(value) => stream::restore(tx, slot, &value, deadline_ms)?,
     }
     Ok(())
 }

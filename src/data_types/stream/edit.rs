@@ -2,7 +2,7 @@
 
 use super::entry::{self, INLINE_BYTES};
 use super::{PAGES, Stream, node_entries};
-use crate::data_types::pages::WritePages;
+use crate::data_types::pages::{WritePages, version_of};
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
 use crate::encoding::stream_id::StreamId;
@@ -68,6 +68,13 @@ impl Edit {
             stream.version = tx.new_version();
         }
         Ok(Edit { slot, stream })
+    }
+
+    /// A new stream in the place of whatever the key has.
+    pub(super) fn replacing(tx: &WriteTx, slot: &Slot) -> Result<Edit> {
+        let mut stream = Stream::of(slot.namespace(), None)?;
+        stream.version = tx.new_version();
+        Ok(Edit { slot: slot.clone(), stream })
     }
 
     /// As [`Edit::open`]; none if the key is not there.
@@ -194,14 +201,19 @@ impl Edit {
 
     /// Writes what has become of the stream, which has changed by `event`.
     pub fn finish(self, tx: &mut WriteTx, event: Event) -> Slot {
+        let expire_at_ms = self.slot.meta().and_then(|meta| meta.expire_at_ms);
+        self.finish_at(tx, expire_at_ms, event)
+    }
+
+    /// As [`Edit::finish`], with a deadline, ms since the Unix epoch.
+    pub(super) fn finish_at(self, tx: &mut WriteTx, expire_at_ms: Option<u64>, event: Event) -> Slot {
         let Edit { mut slot, stream: Stream { namespace, version, head, log } } = self;
         let len = log.len();
         let mut inline = head.encode();
         let has_pages = log.finish(&mut WritePages::new(tx, namespace, version, PAGES), &mut inline);
-        let was_outside = slot.meta().is_some_and(|meta| meta.outside.is_some());
+        let was_outside = version_of(slot.meta()) == version;
         let is_outside = was_outside || has_pages || head.apart > 0 || head.groups > 0;
         let outside = is_outside.then_some(Outside { version, len });
-        let expire_at_ms = slot.meta().and_then(|meta| meta.expire_at_ms);
         let meta = Meta { outside, expire_at_ms, ..Meta::inline(Kind::Stream, inline.into()) };
         tx.put(&mut slot, meta, event);
         slot

@@ -21,8 +21,8 @@ const TAIL_LIMITS: Limits = Limits { root_bytes: usize::MAX, root_entries: usize
 
 /// The entries of one stream.
 pub struct Log {
-    tree: Tree,
-    tail: Tree,
+    pub(super) tree: Tree,
+    pub(super) tail: Tree,
     /// What the entries of the tail take.
     tail_bytes: usize,
 }

@@ -5,19 +5,23 @@
 //! how many are kept apart, how many of Redis' first node are gone, how many groups there are. Why it is
 //! so: `docs/adr/0014-streams.md`. A stream may be empty.
 
+mod check;
 mod edit;
 mod entry;
 mod group;
 mod group_edit;
 mod log;
 mod pending;
+mod whole;
 
 pub use crate::encoding::rdb::Entry;
+pub use check::check;
 pub use edit::{Edit, NewId, Threshold, Trim};
 pub use entry::Fields;
 pub use group::{Consumer, Group, GroupHead};
 pub use group_edit::GroupEdit;
 pub use pending::{NOBODY, Pending};
+pub use whole::{all, restore};
 
 use super::pages::{ReadPages, version_of};
 use crate::encoding::keys::Namespace;
