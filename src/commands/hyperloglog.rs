@@ -5,14 +5,14 @@ use super::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
 use super::{Command, Context, Entry, SessionCommand, WriteCommand};
 use crate::data_types::hyperloglog;
 use crate::error::{Error, Result};
-use crate::keyspace::Keys;
 use crate::keyspace::tx::WriteTx;
+use crate::keyspace::{DbIndex, KeySet, Keys};
 use crate::protocol::Reply;
 use bytes::Bytes;
 
 pub static COMMANDS: &[Entry] = &[
     Entry::write::<PfAdd>(),
-    Entry::new(PfCount::SPEC, run_count),
+    Entry::new(PfCount::SPEC, run_count, Some(add_keys_of_count)),
     Entry::write::<PfDebug>(),
     Entry::write::<PfMerge>(),
     Entry::session::<PfSelfTest>(),
@@ -73,16 +73,18 @@ impl Command for PfCount {
     }
 }
 
+fn add_keys_of_count(args: &mut Args, db: DbIndex, keys: &mut KeySet) -> Result<()> {
+    keys.add(db, &Keys::many(&PfCount::parse(args)?.keys));
+    Ok(())
+}
+
 fn run_count(context: &mut Context, args: &mut Args) -> Result<Reply> {
     let PfCount { keys } = PfCount::parse(args)?;
-    let instance = context.instance;
-    let origin = context.origin();
     let locked = Keys::many(&keys);
-    let count = instance.keyspace.read(origin, &locked, |tx| hyperloglog::count(tx, &keys))?;
-    if count.is_new && !instance.health.stops_writes() {
+    let count = context.read(&locked, |tx| hyperloglog::count(tx, &keys))?;
+    if count.is_new && !context.instance.health.stops_writes() {
         // Whether it is kept or not: the client has its answer.
-        let kept = instance.keyspace.write(origin, &locked, |tx| hyperloglog::keep_estimate(tx, &keys[0]));
-        context.session.last_write = kept.ok().and_then(|kept| kept.seq).or(context.session.last_write);
+        let _ = context.write(&locked, |tx| hyperloglog::keep_estimate(tx, &keys[0]));
     }
     Ok(count.estimate.into())
 }
