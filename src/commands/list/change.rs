@@ -53,7 +53,7 @@ impl WriteCommand for LInsert {
         let Some(rank) = list.find(tx, &self.pivot, End::Left, 1)?.pop() else { return Ok(-1) };
         list.insert(tx, rank + u64::from(self.after), &self.element)?;
         let len = list.len();
-        list.finish(tx, Event::LINSERT);
+        list.finish(tx, Event::LINSERT)?;
         Ok(i64::try_from(len).unwrap_or(i64::MAX))
     }
 }
@@ -96,7 +96,7 @@ impl WriteCommand for LRem {
             list.remove(tx, *rank..*rank + 1)?;
         }
         if !found.is_empty() {
-            list.finish(tx, Event::LREM);
+            list.finish(tx, Event::LREM)?;
         }
         Ok(found.len() as u64)
     }
@@ -136,7 +136,7 @@ impl WriteCommand for LSet {
         let index = text::parse_i64(&self.index).ok_or(Error::NotInteger)?;
         let rank = place(list.len(), index).ok_or(Error::IndexOutOfRange)?;
         list.set(tx, rank, &self.element)?;
-        list.finish(tx, Event::LSET);
+        list.finish(tx, Event::LSET)?;
         Ok(())
     }
 }
@@ -172,7 +172,7 @@ impl WriteCommand for LTrim {
         if !list.is_empty() {
             let keep = places(list.len(), self.start, self.stop);
             list.trim(tx, keep)?;
-            list.finish(tx, Event::LTRIM);
+            list.finish(tx, Event::LTRIM)?;
         }
         Ok(Reply::Ok)
     }

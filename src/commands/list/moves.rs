@@ -72,14 +72,14 @@ impl Movement {
             let moved = self.take(tx, &mut source, amount)?;
             self.put(tx, &mut source, &moved)?;
             source.notify(tx, push_event(self.to_end));
-            source.finish(tx, pop_event(self.from_end));
+            source.finish(tx, pop_event(self.from_end))?;
             return Ok(Some(moved));
         }
         let mut target = Edit::open(tx, &self.to)?;
         let moved = self.take(tx, &mut source, amount)?;
         self.put(tx, &mut target, &moved)?;
-        target.finish(tx, push_event(self.to_end));
-        source.finish(tx, pop_event(self.from_end));
+        target.finish(tx, push_event(self.to_end))?;
+        source.finish(tx, pop_event(self.from_end))?;
         Ok(Some(moved))
     }
 

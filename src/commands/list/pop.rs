@@ -22,7 +22,7 @@ pub(super) fn pop(tx: &mut WriteTx, key: &Bytes, end: End, count: u64) -> Result
         return Ok(Some(Vec::new()));
     }
     let popped = list.pop(tx, end, count)?;
-    list.finish(tx, pop_event(end));
+    list.finish(tx, pop_event(end))?;
     Ok(Some(popped))
 }
 

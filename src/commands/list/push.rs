@@ -67,7 +67,7 @@ impl<const LEFT: bool, const CREATES: bool> WriteCommand for Push<LEFT, CREATES>
         }
         list.push(tx, end, &self.elements)?;
         let len = list.len();
-        list.finish(tx, push_event(end));
+        list.finish(tx, push_event(end))?;
         Ok(len)
     }
 }

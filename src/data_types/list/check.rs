@@ -7,6 +7,7 @@ use crate::encoding::meta::Meta;
 use crate::error::Result;
 use crate::keyspace::tx::ReadTx;
 use crate::storage::Space;
+use bytes::Bytes;
 
 const BAD_LEN: DecodeError = DecodeError { what: "length of a list" };
 const BAD_BYTES: DecodeError = DecodeError { what: "size of a list" };
@@ -19,11 +20,11 @@ const BAD_RECORD: DecodeError = DecodeError { what: "record of a list that nothi
 /// # Errors
 /// When something is wrong.
 pub fn check(tx: &ReadTx, meta: &Meta) -> Result<()> {
-    let (head, tree) = open(Some(meta))?;
+    let (head, sequence) = open(Some(meta))?;
     let version = pages::version_of(Some(meta));
     let tree_pages = ReadPages::new(tx, tx.namespace(), version, &[]);
     let (mut apart, mut bytes) = (0, 0u64);
-    let found = tree.check_all(&tree_pages, None, &mut |entry| {
+    let mut check_entry = |entry: &Bytes| {
         let entry = Entry::decode(entry.clone())?;
         bytes = bytes.saturating_add(entry.listpack_bytes());
         if let Entry::Apart { number, len } = entry {
@@ -35,8 +36,12 @@ pub fn check(tx: &ReadTx, meta: &Meta) -> Result<()> {
             }
         }
         Ok(())
-    })?;
-    if tree.is_empty() || meta.outside.is_some_and(|outside| outside.len != tree.len()) {
+    };
+    let mut found = 0;
+    for tree in sequence.trees() {
+        found += tree.check_all(&tree_pages, None, &mut check_entry)?;
+    }
+    if sequence.is_empty() || meta.outside.is_some_and(|outside| outside.len != sequence.len()) {
         return Err(BAD_LEN.into());
     }
     if head.bytes != bytes || head.apart != apart {

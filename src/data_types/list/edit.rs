@@ -1,9 +1,9 @@
 //! Changing a list.
 
 use super::element::{Entry, INLINE_BYTES, apart_key, listpack_bytes};
+use super::sequence::Sequence;
 use super::{End, Head, Search, element_of, find, open};
 use crate::data_types::pages::{ReadPages, WritePages, version_of};
-use crate::data_types::tree::{Limits, Tree};
 use crate::encoding::keys::Namespace;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
@@ -25,7 +25,7 @@ pub struct Edit {
     slot: Slot,
     version: u64,
     head: Head,
-    tree: Tree,
+    sequence: Sequence,
     expire_at_ms: Option<u64>,
     /// What was there before: Redis becomes a listpack again only when a list shrinks.
     old_len: u64,
@@ -39,23 +39,23 @@ impl Edit {
     pub fn open(tx: &mut WriteTx, key: &Bytes) -> Result<Edit> {
         let slot = tx.slot(key)?;
         let meta = slot.meta_of(Kind::List)?;
-        let (head, tree) = open(meta)?;
+        let (head, sequence) = open(meta)?;
         let version = match version_of(meta) {
             0 => tx.new_version(),
             version => version,
         };
         let expire_at_ms = meta.and_then(|meta| meta.expire_at_ms);
-        Ok(Edit { old_len: tree.len(), expire_at_ms, slot, version, head, tree })
+        Ok(Edit { old_len: sequence.len(), expire_at_ms, slot, version, head, sequence })
     }
 
     /// How many elements there are now.
     pub fn len(&self) -> u64 {
-        self.tree.len()
+        self.sequence.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.tree.is_empty()
+        self.sequence.is_empty()
     }
 
     fn namespace(&self) -> Namespace {
@@ -89,29 +89,12 @@ impl Edit {
     pub fn push(&mut self, tx: &mut WriteTx, end: End, elements: &[Bytes]) -> Result<()> {
         let entries: Vec<Vec<u8>> = elements.iter().map(|element| self.entry(tx, element)).collect();
         let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
-        match end {
-            End::Left => self.tree.extend_front(&pages, entries),
-            End::Right => self.tree.extend_back(&pages, entries),
-        }
+        self.sequence.push(&pages, end, &entries)
     }
 
     /// Takes elements out at an end, the outermost first; no more than there are. O(1) each.
     pub fn pop(&mut self, tx: &mut WriteTx, end: End, count: u64) -> Result<Vec<Bytes>> {
-        let len = self.len();
-        let count = count.min(len);
-        let ranks = match end {
-            End::Left => 0..count,
-            End::Right => len - count..len,
-        };
-        let mut popped = self.take(tx, ranks)?;
-        if end == End::Right {
-            popped.reverse();
-        }
-        Ok(popped)
-    }
-
-    fn take(&mut self, tx: &mut WriteTx, ranks: Range<u64>) -> Result<Vec<Bytes>> {
-        let entries = self.drain(tx, ranks)?;
+        let entries = self.popped(tx, end, count)?;
         let mut elements = Vec::with_capacity(entries.len());
         for entry in entries {
             elements.push(element_of(tx, self.namespace(), self.version, entry.clone())?);
@@ -120,10 +103,17 @@ impl Edit {
         Ok(elements)
     }
 
+    fn popped(&mut self, tx: &WriteTx, end: End, count: u64) -> Result<Vec<Bytes>> {
+        let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
+        let mut entries = Vec::new();
+        self.sequence.pop(&pages, end, count, |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
     fn drain(&mut self, tx: &WriteTx, ranks: Range<u64>) -> Result<Vec<Bytes>> {
         let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
         let mut entries = Vec::new();
-        self.tree.drain_range(&pages, ranks, |entry| entries.push(entry))?;
+        self.sequence.settled(&pages)?.drain_range(&pages, ranks, |entry| entries.push(entry))?;
         Ok(entries)
     }
 
@@ -139,18 +129,22 @@ impl Edit {
     pub fn trim(&mut self, tx: &mut WriteTx, keep: Range<u64>) -> Result<()> {
         if keep.is_empty() {
             // The key goes, and what lies outside the header goes with it.
-            (self.tree, self.head) = (Tree::new(Limits::POSITIONAL), Head::default());
+            (self.sequence, self.head) = (Sequence::empty(), Head::default());
             return Ok(());
         }
-        self.remove(tx, keep.end..self.len())?;
-        self.remove(tx, 0..keep.start)
+        for (end, count) in [(End::Right, self.len() - keep.end), (End::Left, keep.start)] {
+            for entry in self.popped(tx, end, count)? {
+                self.left(tx, entry)?;
+            }
+        }
+        Ok(())
     }
 
     /// Puts another element at a place that is there. O(log n).
     pub fn set(&mut self, tx: &mut WriteTx, rank: u64, element: &Bytes) -> Result<()> {
         let entry = self.entry(tx, element);
         let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
-        let replaced = self.tree.replace_at(&pages, rank, &entry)?;
+        let replaced = self.sequence.settled(&pages)?.replace_at(&pages, rank, &entry)?;
         replaced.map_or(Ok(()), |entry| self.left(tx, entry))
     }
 
@@ -158,13 +152,13 @@ impl Edit {
     pub fn insert(&mut self, tx: &mut WriteTx, rank: u64, element: &Bytes) -> Result<()> {
         let entry = self.entry(tx, element);
         let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
-        self.tree.insert_at(&pages, rank, &entry)
+        self.sequence.settled(&pages)?.insert_at(&pages, rank, &entry)
     }
 
     /// The first places where `wanted` stands, seen from an end: `most` at most. O(n).
     pub fn find(&self, tx: &WriteTx, wanted: &[u8], from: End, most: u64) -> Result<Vec<u64>> {
         let search = Search { from, skip: 0, most, look_at: u64::MAX };
-        find(tx, &self.tree, (self.namespace(), self.version), wanted, search)
+        find(tx, &self.sequence, (self.namespace(), self.version), wanted, search)
     }
 
     /// Reports one more event about the list, before that of [`Edit::finish`].
@@ -174,27 +168,26 @@ impl Edit {
 
     /// Writes what has become of the list, which has changed by `event`; without elements the key
     /// goes.
-    pub fn finish(mut self, tx: &mut WriteTx, event: Event) {
+    pub fn finish(mut self, tx: &mut WriteTx, event: Event) -> Result<()> {
         if self.is_empty() {
             if self.slot.meta().is_some() {
                 tx.notify(&self.slot, event);
                 tx.delete(&mut self.slot, Event::DEL);
             }
-            return;
+            return Ok(());
         }
         let keyspace = tx.keyspace();
         self.head.quicklist =
             !keyspace.list_listpack() || self.is_quicklist(keyspace.list_max_listpack_size());
         let len = self.len();
-        let root = self.tree.finish(&mut WritePages::new(tx, self.slot.namespace(), self.version, &[]));
-        let is_outside = root.has_pages() || self.head.apart > 0;
+        let mut inline = self.head.encode();
+        let mut pages = WritePages::new(tx, self.slot.namespace(), self.version, &[]);
+        let has_pages = self.sequence.finish(&mut pages, &mut inline)?;
+        let is_outside = has_pages || self.head.apart > 0;
         let outside = is_outside.then_some(Outside { version: self.version, len });
-        let inline = self.head.encode(&root.encode());
-        tx.put(
-            &mut self.slot,
-            Meta { outside, expire_at_ms: self.expire_at_ms, ..Meta::inline(Kind::List, inline) },
-            event,
-        );
+        let meta = Meta::inline(Kind::List, inline.into());
+        tx.put(&mut self.slot, Meta { outside, expire_at_ms: self.expire_at_ms, ..meta }, event);
+        Ok(())
     }
 
     /// Redis turns a listpack that has become too large into a quicklist, and a quicklist back that
@@ -224,10 +217,8 @@ pub fn put(
     expire_at_ms: Option<u64>,
     event: Event,
 ) -> Result<()> {
-    let tree = Tree::new(Limits::POSITIONAL);
     let (slot, version, head) = (slot.clone(), tx.new_version(), Head::default());
-    let mut list = Edit { slot, version, head, tree, expire_at_ms, old_len: 0 };
+    let mut list = Edit { slot, version, head, sequence: Sequence::empty(), expire_at_ms, old_len: 0 };
     list.push(tx, End::Right, elements)?;
-    list.finish(tx, event);
-    Ok(())
+    list.finish(tx, event)
 }

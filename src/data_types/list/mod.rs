@@ -1,18 +1,19 @@
-//! Lists: a counted tree without an order ([`super::tree`]), elements as its entries.
+//! Lists: a counted tree without an order ([`super::tree`]), elements as its entries, and its two ends
+//! in the header (`sequence.rs`).
 //!
-//! The header keeps, before the root of the tree: twice the number of elements that are kept apart,
+//! The header keeps, before these: twice the number of elements that are kept apart,
 //! plus 1 if Redis would have a quicklist (varint), and the bytes that Redis would have in a listpack
 //! (varint). A list without pages and without elements apart has no version.
 
 mod check;
 mod edit;
 mod element;
+mod sequence;
 
 pub use check::check;
 pub use edit::{Edit, put};
 
 use super::pages::{ReadPages, version_of};
-use super::tree::{Limits, Root, Tree};
 use crate::encoding::keys::Namespace;
 use crate::encoding::meta::Meta;
 use crate::encoding::numbers::Kind;
@@ -22,6 +23,7 @@ use crate::keyspace::tx::ReadTx;
 use crate::storage::Space;
 use bytes::{Buf, Bytes};
 use element::{Entry, apart_key};
+use sequence::Sequence;
 use std::ops::Range;
 
 /// An end of a list.
@@ -43,15 +45,14 @@ struct Head {
 }
 
 impl Head {
-    fn encode(self, root: &[u8]) -> Bytes {
-        let mut out = Vec::with_capacity(2 * varint::MAX_BYTES + root.len());
+    fn encode(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(128);
         varint::put(&mut out, self.apart << 1 | u64::from(self.quicklist));
         varint::put(&mut out, self.bytes);
-        out.extend_from_slice(root);
-        out.into()
+        out
     }
 
-    /// The head, and the bytes of the root behind it.
+    /// The head, and the bytes behind it.
     fn decode(mut inline: Bytes) -> DecodeResult<(Head, Bytes)> {
         let mut rest: &[u8] = &inline;
         let first = varint::take(&mut rest)?;
@@ -62,10 +63,10 @@ impl Head {
     }
 }
 
-fn open(meta: Option<&Meta>) -> DecodeResult<(Head, Tree)> {
-    let Some(meta) = meta else { return Ok((Head::default(), Tree::new(Limits::POSITIONAL))) };
-    let (head, root) = Head::decode(meta.inline.clone())?;
-    Ok((head, Tree::open(Root::decode(root)?, Limits::POSITIONAL)))
+fn open(meta: Option<&Meta>) -> Result<(Head, Sequence)> {
+    let Some(meta) = meta else { return Ok((Head::default(), Sequence::empty())) };
+    let (head, rest) = Head::decode(meta.inline.clone())?;
+    Ok((head, Sequence::decode(rest)?))
 }
 
 /// How Redis would keep the list: `listpack` or `quicklist`. O(1).
@@ -100,7 +101,7 @@ fn is(tx: &ReadTx, namespace: Namespace, version: u64, entry: Bytes, wanted: &[u
 pub struct List<'a> {
     tx: &'a ReadTx<'a>,
     version: u64,
-    tree: Tree,
+    sequence: Sequence,
     pages: ReadPages<'a>,
 }
 
@@ -118,15 +119,15 @@ impl<'a> List<'a> {
     /// # Errors
     /// When the header does not decode.
     pub fn of(tx: &'a ReadTx<'a>, meta: &Meta) -> Result<List<'a>> {
-        let (_, tree) = open(Some(meta))?;
+        let (_, sequence) = open(Some(meta))?;
         let version = version_of(Some(meta));
         let pages = ReadPages::new(tx, tx.namespace(), version, &[]);
-        Ok(List { tx, version, tree, pages })
+        Ok(List { tx, version, sequence, pages })
     }
 
     /// How many elements there are. Never 0.
     pub fn length(&self) -> u64 {
-        self.tree.len()
+        self.sequence.len()
     }
 
     fn element(&self, entry: Bytes) -> Result<Bytes> {
@@ -135,18 +136,18 @@ impl<'a> List<'a> {
 
     /// The element at a place. O(log n).
     pub fn at(&self, rank: u64) -> Result<Option<Bytes>> {
-        self.tree.get(&self.pages, rank)?.map(|entry| self.element(entry)).transpose()
+        self.sequence.get(&self.pages, rank)?.map(|entry| self.element(entry)).transpose()
     }
 
     /// The elements of a range of places. O(log n) and O(1) for each.
     pub fn range(&self, ranks: Range<u64>) -> Result<Vec<Bytes>> {
-        let entries = self.tree.entries(&self.pages, ranks);
+        let entries = self.sequence.entries(&self.pages, ranks);
         entries.map(|entry| self.element(entry?)).collect()
     }
 
     /// Shows the elements of a range of places to `visit`. O(log n) and O(1) for each.
     pub fn walk(&self, ranks: Range<u64>, mut visit: impl FnMut(&[u8])) -> Result<()> {
-        self.tree.cursor(&self.pages).walk(ranks, |entry| {
+        self.sequence.walk(&self.pages, ranks, |entry| {
             match element::inline(entry) {
                 Some(element) => visit(element),
                 None => visit(&self.element(Bytes::copy_from_slice(entry))?),
@@ -157,7 +158,7 @@ impl<'a> List<'a> {
 
     /// The places where `wanted` stands. O(elements looked at).
     pub fn find(&self, wanted: &[u8], search: Search) -> Result<Vec<u64>> {
-        find(self.tx, &self.tree, (self.tx.namespace(), self.version), wanted, search)
+        find(self.tx, &self.sequence, (self.tx.namespace(), self.version), wanted, search)
     }
 }
 
@@ -174,17 +175,17 @@ pub struct Search {
     pub look_at: u64,
 }
 
-/// The places where `wanted` stands in the list of a tree.
+/// The places where `wanted` stands in a list.
 fn find(
     tx: &ReadTx,
-    tree: &Tree,
+    sequence: &Sequence,
     (namespace, version): (Namespace, u64),
     wanted: &[u8],
     search: Search,
 ) -> Result<Vec<u64>> {
     let pages = ReadPages::new(tx, namespace, version, &[]);
-    let len = tree.len();
-    let mut entries = tree.entries(&pages, 0..len);
+    let len = sequence.len();
+    let mut entries = sequence.entries(&pages, 0..len);
     let (mut found, mut matches) = (Vec::new(), 0);
     for step in 0..search.look_at.min(len) {
         let (entry, rank) = match search.from {
@@ -234,9 +235,9 @@ mod tests {
     #[test]
     fn golden_head() {
         let head = Head { apart: 1, quicklist: true, bytes: 300 };
-        let bytes = head.encode(b"root");
-        assert_eq!(bytes.as_ref(), b"\x03\xac\x02root");
-        assert_eq!(Head::decode(bytes).unwrap(), (head, Bytes::from_static(b"root")));
+        let bytes = [head.encode(), b"rest".to_vec()].concat();
+        assert_eq!(bytes, b"\x03\xac\x02rest");
+        assert_eq!(Head::decode(bytes.into()).unwrap(), (head, Bytes::from_static(b"rest")));
         assert!(Head::decode(Bytes::from_static(b"\x80")).is_err());
     }
 

@@ -231,6 +231,19 @@ impl Tree {
         self.len == 0
     }
 
+    /// Whether there are pages. Without them all of it is in the root.
+    pub fn has_pages(&self) -> bool {
+        self.root.has_pages()
+    }
+
+    /// Bytes of the root, if it is a leaf; 0 of another.
+    pub fn root_bytes(&self) -> usize {
+        match &self.root.node {
+            Node::Leaf(leaf) => leaf.page().len(),
+            Node::Inner(_) => 0,
+        }
+    }
+
     /// Writes what has changed, each page once; returns the root to keep.
     pub fn finish(self, pages: &mut dyn PagesMut) -> Root {
         for id in self.freed {
