@@ -83,6 +83,10 @@ fn shown(value: &Value) -> Json {
             json!({ "hash": fields.collect::<Vec<_>>() })
         }
         Value::Stream(value) => json!({ "stream": stream(value) }),
+        Value::Array { values, cursor } => {
+            let values = values.iter().map(|(index, value)| json!([index, hex(value)]));
+            json!({ "array": values.collect::<Vec<_>>(), "cursor": cursor })
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`SessionCommand`]. Adding one touches its family's file only.
 
 pub mod args;
+pub mod array;
 pub mod bitmap;
 pub mod blocking;
 pub mod client;
@@ -240,6 +241,7 @@ fn run_container(_: &mut Context, args: &mut Args) -> Result<Reply> {
 
 /// Every family's commands. Explicit, so that what there is can be read.
 pub static FAMILIES: &[&[Entry]] = &[
+    array::COMMANDS,
     bitmap::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,

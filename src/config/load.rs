@@ -97,6 +97,12 @@ impl Settings {
                         and must not exceed it"
                 .into());
         }
+        if !self.array_slice_size.is_power_of_two() {
+            return Err("array-slice-size must be a power of two".into());
+        }
+        if self.array_sparse_kmax > 0 && self.array_sparse_kmin >= self.array_sparse_kmax {
+            return Err("array-sparse-kmin must be less than array-sparse-kmax".into());
+        }
         if self.dir.is_empty() {
             return Err("dir must name the data directory".into());
         }

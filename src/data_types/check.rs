@@ -1,7 +1,7 @@
 //! Whether what is stored makes sense: every header with its value, the indexes and counts of keys, and
 //! whether anything is left over of values that are gone. Reads everything once and changes nothing.
 
-use super::{dense::Dense, hash, list, sorted_set, stream, string};
+use super::{array, dense::Dense, hash, list, sorted_set, stream, string};
 use crate::encoding::DecodeError;
 use crate::encoding::databases::Databases;
 use crate::encoding::keys::{self, Namespace};
@@ -108,8 +108,9 @@ fn check_key(tx: &ReadTx, key: &[u8], meta: &Meta, is_first: bool) -> Result<()>
         Kind::Hash => hash::check(tx, meta),
         Kind::SortedSet => sorted_set::check(tx, meta),
         Kind::Stream => stream::check(tx, meta),
+        Kind::Array => array::check(tx, meta),
         // As long as the other types are not there.
-        Kind::Json | Kind::Array => Ok(()),
+        Kind::Json => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::dense::Form;
 use super::sorted_set::{self, SortedSet};
-use super::{hash, list, set, stream, string};
+use super::{array, hash, list, set, stream, string};
 use crate::encoding::keys;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
@@ -186,7 +186,7 @@ pub fn encoding(meta: &Meta) -> &'static str {
         Kind::SortedSet => sorted_set::encoding(meta),
         Kind::Stream => "stream",
         Kind::Json => "json",
-        Kind::Array => "array",
+        Kind::Array => array::ENCODING,
     }
 }
 
@@ -229,6 +229,10 @@ pub fn dump(tx: &ReadTx, key: &[u8]) -> Result<Option<Bytes>> {
             rdb::Value::SortedSet(set.members(tx, 0..set.len(), false)?)
         }
         Kind::Stream => rdb::Value::Stream(stream::all(tx, &meta)?),
+        Kind::Array => {
+            let array = array::Array::of(tx.namespace(), Some(&meta))?;
+            rdb::Value::Array { values: array.all(tx)?, cursor: array.cursor() }
+        }
         kind => return Err(Error::err(format_args!("DUMP does not know the type {} yet", kind.name()))),
     };
     Ok(Some(rdb::write(&value, &Limits::default()).into()))
@@ -256,6 +260,7 @@ pub fn restore(tx: &mut WriteTx, slot: &mut Slot, payload: &[u8], deadline_ms: O
         rdb::Value::Hash(fields) => hash::put(tx, slot, fields, deadline_ms, Event::RESTORE)?,
         rdb::Value::SortedSet(members) => sorted_set::put(tx, slot, members, deadline_ms, Event::RESTORE)?,
         rdb::Value::Stream(value) => stream::restore(tx, slot, &value, deadline_ms)?,
+        rdb::Value::Array { values, cursor } => array::put(tx, slot, &values, cursor, deadline_ms)?,
     }
     Ok(())
 }

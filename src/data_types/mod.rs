@@ -1,5 +1,6 @@
 //! What the Redis types mean: functions over transactions. No command names, no replies.
 
+pub mod array;
 pub mod check;
 pub mod dense;
 pub mod digest;

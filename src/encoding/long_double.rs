@@ -2,7 +2,7 @@
 //! x86), calculated in software so that every machine gives the same answer.
 
 use rustc_apfloat::ieee::{Double, X87DoubleExtended};
-use rustc_apfloat::{Float, Round, Status};
+use rustc_apfloat::{Float, FloatConvert, Round, Status};
 use std::cmp::Ordering;
 
 /// No text of a number is longer, by Redis' rule.
@@ -10,6 +10,9 @@ const MAX_TEXT_BYTES: usize = 5 * 1024;
 
 /// Decimal places of [`LongDouble::to_text`].
 const PLACES: u32 = 17;
+
+/// Digits of [`LongDouble::to_general_text`].
+const GENERAL_DIGITS: usize = 17;
 
 /// Exponents beyond this overflow or vanish, whatever the digits before them.
 const MAX_DECIMAL_EXPONENT: i64 = 20_000;
@@ -88,16 +91,65 @@ impl LongDouble {
         self.0.is_negative().then_some(i64::MIN)
     }
 
+    /// The same number.
+    pub fn from_i64(number: i64) -> LongDouble {
+        LongDouble(X87DoubleExtended::from_i128(number.into()).value)
+    }
+
+    /// The same number, unless it is a NaN.
+    pub fn from_f64(number: f64) -> Option<LongDouble> {
+        let mut loses_info = false;
+        let number = Double::from_bits(number.to_bits().into()).convert(&mut loses_info).value;
+        (!X87DoubleExtended::is_nan(number)).then_some(LongDouble(number))
+    }
+
+    /// The number without what is behind the point, if it is itself between the least and the largest
+    /// integer of 64 bits.
+    pub fn truncated(self) -> Option<i64> {
+        if !(LongDouble::from_i64(i64::MIN)..=LongDouble::from_i64(i64::MAX)).contains(&self) {
+            return None;
+        }
+        let mut is_exact = false;
+        i64::try_from(self.0.to_i128_r(64, Round::TowardZero, &mut is_exact).value).ok()
+    }
+
+    /// The number as C's `%.17Lg` prints it: 17 digits, an exponent where it is large or small.
+    pub fn to_general_text(self) -> String {
+        if self.is_infinite() {
+            return self.to_text();
+        }
+        let sign = if self.0.is_negative() { "-" } else { "" };
+        let (significand, shift) = self.parts();
+        if significand == 0 {
+            return format!("{sign}0");
+        }
+        // The number is the digits as a whole number, over a power of ten.
+        let (digits, places) = match u32::try_from(shift) {
+            Ok(shift) => (whole_text(significand, shift), 0),
+            Err(_) => (times_power_of_five(significand, shift.unsigned_abs()), shift.abs()),
+        };
+        let mut exponent = digits.len() as i32 - 1 - places;
+        let mut digits = digits;
+        if round_to(&mut digits, GENERAL_DIGITS) {
+            exponent += 1;
+        }
+        let digits = digits.trim_end_matches('0');
+        format!("{sign}{}", general(digits, exponent))
+    }
+
+    /// The number without its sign is the first times two to the power of the second.
+    fn parts(self) -> (u64, i32) {
+        let bits = self.0.to_bits();
+        let exponent = (bits >> 64) as i32 & 0x7fff;
+        (bits as u64, exponent.max(1) - 16383 - 63)
+    }
+
     /// The number as Redis stores it: plain notation, at most 17 decimal places, no zeros at the end.
     pub fn to_text(self) -> String {
         if self.is_infinite() {
             return if self.0.is_negative() { "-inf".into() } else { "inf".into() };
         }
-        let bits = self.0.to_bits();
-        let significand = bits as u64;
-        let exponent = (bits >> 64) as i32 & 0x7fff;
-        // The number is significand × 2^shift.
-        let shift = exponent.max(1) - 16383 - 63;
+        let (significand, shift) = self.parts();
         let digits = match u32::try_from(shift) {
             Ok(shift) => whole_text(significand, shift),
             Err(_) => fraction_text(significand, shift.unsigned_abs()),
@@ -148,9 +200,74 @@ fn bounded_exponent(text: &str) -> Option<i64> {
     Some(if negative { -exponent } else { exponent })
 }
 
+/// `significand` × 5^`power` in decimal digits.
+fn times_power_of_five(significand: u64, power: u32) -> String {
+    const STEP: u32 = 13;
+    let mut limbs = vec![significand as u32, (significand >> 32) as u32];
+    let mut left = power;
+    while left > 0 {
+        let step = left.min(STEP);
+        let mut carry = 0;
+        for limb in &mut limbs {
+            let product = u64::from(*limb) * 5u64.pow(step) + carry;
+            *limb = product as u32;
+            carry = product >> 32;
+        }
+        if carry > 0 {
+            limbs.push(carry as u32);
+        }
+        left -= step;
+    }
+    limbs_text(limbs)
+}
+
+/// Rounds digits, the first of them not 0, to so many, ties to even; returns whether that made one
+/// more of them, which is cut off.
+fn round_to(digits: &mut String, most: usize) -> bool {
+    if digits.len() <= most {
+        return false;
+    }
+    let rest = digits.split_off(most);
+    let is_odd = digits.bytes().last().is_some_and(|digit| digit % 2 == 1);
+    let tie = rest.starts_with('5') && rest[1..].bytes().all(|digit| digit == b'0');
+    let up = if tie { is_odd } else { rest.as_bytes()[0] >= b'5' };
+    if !up {
+        return false;
+    }
+    let kept = digits.trim_end_matches('9').len();
+    let nines = digits.len() - kept;
+    digits.truncate(kept);
+    let carried = match digits.pop() {
+        Some(last) => {
+            digits.push((last as u8 + 1) as char);
+            false
+        }
+        None => {
+            digits.push('1');
+            true
+        }
+    };
+    digits.extend(std::iter::repeat_n('0', nines - usize::from(carried)));
+    carried
+}
+
+/// As `%g` lays out digits that have no zeros at the end, the first of them worth 10^`exponent`.
+fn general(digits: &str, exponent: i32) -> String {
+    if !(-4..GENERAL_DIGITS as i32).contains(&exponent) {
+        let (first, rest) = digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{first}{point}{rest}e{sign}{:02}", exponent.unsigned_abs());
+    }
+    match usize::try_from(exponent + 1) {
+        Ok(whole) if whole >= digits.len() => format!("{digits:0<whole$}"),
+        Ok(whole) if whole > 0 => format!("{}.{}", &digits[..whole], &digits[whole..]),
+        _ => format!("0.{}{digits}", "0".repeat((-exponent - 1) as usize)),
+    }
+}
+
 /// `significand` × 2^`shift` in decimal digits.
 fn whole_text(significand: u64, shift: u32) -> String {
-    const BASE: u64 = 1_000_000_000;
     if shift <= 64 {
         return (u128::from(significand) << shift).to_string();
     }
@@ -158,6 +275,12 @@ fn whole_text(significand: u64, shift: u32) -> String {
     let mut limbs = vec![0u32; shift as usize / 32];
     let top = u128::from(significand) << (shift % 32);
     limbs.extend([top as u32, (top >> 32) as u32, (top >> 64) as u32]);
+    limbs_text(limbs)
+}
+
+/// A whole number, of 32 bits and the lowest first, in decimal digits.
+fn limbs_text(mut limbs: Vec<u32>) -> String {
+    const BASE: u64 = 1_000_000_000;
     let mut groups = Vec::new();
     while limbs.iter().any(|limb| *limb != 0) {
         let mut rest = 0;
@@ -202,8 +325,6 @@ fn fraction_text(significand: u64, shift: u32) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rustc_apfloat::FloatConvert;
-    use rustc_apfloat::ieee::Double;
 
     /// The bits of the nearest 64-bit number.
     fn bits_of_double(number: LongDouble) -> u64 {
@@ -227,6 +348,48 @@ mod tests {
         assert_eq!(sum("-0.000000000000000001", "0"), "0");
         assert_eq!(sum("0x10", ".5"), "16.5");
         assert_eq!(sum("1e30", "0"), "1000000000000000000024696061952");
+    }
+
+    fn general_text(text: &str) -> String {
+        LongDouble::parse(text.as_bytes()).unwrap().to_general_text()
+    }
+
+    #[test]
+    fn general_text_is_that_of_the_c_library() {
+        for (text, expected) in [
+            ("0", "0"),
+            ("-0", "-0"),
+            ("60", "60"),
+            ("100", "100"),
+            ("0.1", "0.10000000000000000000"),
+            ("1e16", "10000000000000000"),
+            ("1e17", "1e+17"),
+            ("99999999999999999.5", "1e+17"),
+            ("123456789012345665", "1.2345678901234566e+17"),
+            ("123456789012345675", "1.2345678901234568e+17"),
+            ("0.0001", "0.0001"),
+            ("0.00001234", "1.234e-05"),
+            ("1e-4940", "9.9999999999605325e-4941"),
+            ("1e-4950", "1.0935598595647424e-4950"),
+            ("-1.5e4000", "-1.5e+4000"),
+            ("inf", "inf"),
+        ] {
+            let expected = if expected.contains('.') && !expected.contains('e') {
+                expected.trim_end_matches('0')
+            } else {
+                expected
+            };
+            assert_eq!(general_text(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn truncated_to_64_bits() {
+        let truncated = |text: &str| LongDouble::parse(text.as_bytes()).unwrap().truncated();
+        assert_eq!(truncated("-7.9"), Some(-7));
+        assert_eq!(truncated("9223372036854775807"), Some(i64::MAX));
+        assert_eq!(truncated("-9223372036854775808"), Some(i64::MIN));
+        assert_eq!((truncated("9223372036854775807.5"), truncated("inf")), (None, None));
     }
 
     #[test]
@@ -276,8 +439,20 @@ mod tests {
         }
 
         #[test]
+        fn general_text_of_doubles_is_right(number in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
+            // Rounded to 17 digits it is still the same number of 64 bits.
+            let text = LongDouble::from_f64(number).unwrap().to_general_text();
+            prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), number.to_bits());
+        }
+
+        #[test]
+        fn integers_survive(number: i64) {
+            prop_assert_eq!(LongDouble::from_i64(number).truncated(), Some(number));
+        }
+
+        #[test]
         fn never_panics(text in "[-+0-9a-fxpeinty. ]{0,24}") {
-            let _ = LongDouble::parse(text.as_bytes()).map(LongDouble::to_text);
+            let _ = LongDouble::parse(text.as_bytes()).map(|n| (n.to_text(), n.to_general_text(), n.truncated()));
         }
     }
 }

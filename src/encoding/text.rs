@@ -28,6 +28,28 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// The unsigned number that `text` denotes, by Redis' lax rules: what C's `strtoull` reads up to the first
+/// byte of 0, blanks and a sign in front included, where a `-` counts from 2⁶⁴ downwards; but no negative
+/// number in its canonical form.
+pub fn parse_u64(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    if let Some(number) = parse_i64(text) {
+        return u64::try_from(number).ok();
+    }
+    let blanks = text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
+    let (negative, digits) = match &text[blanks..] {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    let number = digits.iter().try_fold(0, add)?;
+    Some(if negative { number.wrapping_neg() } else { number })
+}
+
 /// The number that all of `text` denotes by C's `strtod`, blanks in front and a NaN apart; too large a
 /// number is infinite, too small a one is zero.
 fn parse_any_f64(text: &[u8]) -> Option<f64> {
@@ -64,10 +86,104 @@ pub fn parse_f64_bound(text: &[u8]) -> Option<f64> {
     if text.is_empty() { Some(0.0) } else { parse_any_f64(text.trim_ascii_start()) }
 }
 
+/// A number as Redis writes it since 8.0: the shortest text that reads back as the same one.
+pub fn f64_text(number: f64) -> String {
+    // From here on not every whole number is one of 64 bits.
+    const WHOLE: f64 = (i64::MAX / 2) as f64;
+    if number.is_nan() {
+        return "nan".into();
+    }
+    if number.is_infinite() || number == 0.0 || (number.fract() == 0.0 && number.abs() <= WHOLE) {
+        return format!("{number}");
+    }
+    let scientific = format!("{:e}", number.abs());
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    // The number is the digits as a whole number, times a power of ten.
+    let power = exponent + 1 - digits.len() as i32;
+    if (power >= 0 && exponent < digits.len() as i32 + 7) || (power < 0 && (power > -7 || exponent.abs() < 4))
+    {
+        return format!("{number}");
+    }
+    let exponent_sign = if exponent < 0 { '-' } else { '+' };
+    let sign = if number < 0.0 { "-" } else { "" };
+    format!("{sign}{mantissa}e{exponent_sign}{}", exponent.unsigned_abs())
+}
+
+/// As [`f64_text`], and never without a point where there is no exponent.
+pub fn f64_text_with_point(number: f64) -> String {
+    let text = f64_text(number);
+    if number.is_finite() && !text.contains(['.', 'e']) { text + ".0" } else { text }
+}
+
+/// The number that `text` is, if it is the one way to write it: digits with a point among them.
+pub fn canonical_f64(text: &[u8]) -> Option<f64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let is_plain = digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    if !is_plain || !digits.contains(&b'.') {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    let number: f64 = text.parse().ok()?;
+    (f64_text_with_point(number) == text).then_some(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn unsigned_numbers_are_read_as_c_reads_them() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            (" \t+007", Some(7)),
+            ("-1", None),
+            ("-01", Some(u64::MAX)),
+            ("-0", Some(0)),
+            ("5\0x", Some(5)),
+            ("", None),
+            ("+", None),
+            ("5 ", None),
+            ("1e3", None),
+        ] {
+            assert_eq!(parse_u64(text.as_bytes()), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn floats_as_redis_writes_them() {
+        for (number, text) in [
+            (1.0, "1"),
+            (-0.0, "-0"),
+            (0.1, "0.1"),
+            (-2.5, "-2.5"),
+            (1e17, "100000000000000000"),
+            (1e19, "1e+19"),
+            (1.5e300, "1.5e+300"),
+            (0.0001, "0.0001"),
+            (1.5e-5, "0.000015"),
+            (1e-7, "1e-7"),
+            (1.25e-7, "1.25e-7"),
+            (123_456_789.123_456_78, "1.2345678912345678e+8"),
+            (123_456_789.125, "123456789.125"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(f64_text(number), text);
+        }
+        assert_eq!(f64_text_with_point(1.0), "1.0");
+        for (text, number) in
+            [("1.0", Some(1.0)), ("-0.0", Some(-0.0)), ("3.25", Some(3.25)), ("0.5", Some(0.5))]
+        {
+            assert_eq!(canonical_f64(text.as_bytes()), number, "{text}");
+        }
+        for text in ["1", "1.", ".5", "0.50", "00.5", "1e5", "", "-", ".", "1.0.0", "+1.5", "-.5", "x"] {
+            assert_eq!(canonical_f64(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn only_the_canonical_form_counts() {
@@ -112,6 +228,12 @@ mod tests {
         #[test]
         fn floats_never_panic(text: Vec<u8>) {
             let _ = (parse_f64(&text), parse_f64_bound(&text));
+        }
+
+        #[test]
+        fn written_floats_are_read_back(number in any::<f64>().prop_filter("a number", |n| !n.is_nan())) {
+            let read = f64_text(number).parse::<f64>().unwrap();
+            prop_assert_eq!(read.to_bits(), number.to_bits());
         }
 
         #[test]

@@ -22,7 +22,9 @@ use crate::config::Settings;
 use crate::config::values::AppendFsync;
 use crate::error;
 use crate::keyspace::Keyspace;
-use crate::keyspace::packing::{HashPacking, Packing, SetPacking, SortedSetPacking, StreamPacking};
+use crate::keyspace::packing::{
+    ArrayPacking, HashPacking, Packing, SetPacking, SortedSetPacking, StreamPacking,
+};
 use background::{Background, Parts};
 use latency::Latency;
 use parking_lot::{Mutex, RwLock};
@@ -105,6 +107,10 @@ fn packing(settings: &Settings) -> Packing {
             value: settings.zset_max_listpack_value,
         },
         stream: StreamPacking { node_entries: settings.stream_node_max_entries },
+        array: ArrayPacking {
+            slice_size: settings.array_slice_size,
+            sparse_kmax: settings.array_sparse_kmax,
+        },
     }
 }
 

@@ -18,6 +18,7 @@ pub enum EventClass {
     Hash,
     SortedSet,
     Stream,
+    Array,
     Module,
     Expired,
     Evicted,
@@ -94,6 +95,13 @@ impl Event {
     pub const XGROUP_DESTROY: Event = Event::new(EventClass::Stream, "xgroup-destroy");
     pub const XGROUP_SETID: Event = Event::new(EventClass::Stream, "xgroup-setid");
     pub const ZPOPMAX: Event = Event::new(EventClass::SortedSet, "zpopmax");
+    pub const ARSET: Event = Event::new(EventClass::Array, "arset");
+    pub const ARMSET: Event = Event::new(EventClass::Array, "armset");
+    pub const ARDEL: Event = Event::new(EventClass::Array, "ardel");
+    pub const ARDELRANGE: Event = Event::new(EventClass::Array, "ardelrange");
+    pub const ARINSERT: Event = Event::new(EventClass::Array, "arinsert");
+    pub const ARRING: Event = Event::new(EventClass::Array, "arring");
+    pub const ARSEEK: Event = Event::new(EventClass::Array, "arseek");
 }
 
 /// One thing that happened to one key. A key may appear more than once in a commit.

@@ -7,6 +7,7 @@ pub struct Packing {
     pub hash: HashPacking,
     pub sorted_set: SortedSetPacking,
     pub stream: StreamPacking,
+    pub array: ArrayPacking,
 }
 
 /// The limits of sets.
@@ -45,6 +46,15 @@ pub struct StreamPacking {
     pub node_entries: u64,
 }
 
+/// How Redis would cut arrays into slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrayPacking {
+    /// Indices of a slice (`array-slice-size`).
+    pub slice_size: u64,
+    /// Values of a sparse slice (`array-sparse-kmax`).
+    pub sparse_kmax: u64,
+}
+
 impl Default for Packing {
     fn default() -> Packing {
         Packing {
@@ -52,6 +62,7 @@ impl Default for Packing {
             hash: HashPacking { entries: 512, value: 64 },
             sorted_set: SortedSetPacking { entries: 128, value: 64 },
             stream: StreamPacking { node_entries: 100 },
+            array: ArrayPacking { slice_size: 4096, sparse_kmax: 10 },
         }
     }
 }

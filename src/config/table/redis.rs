@@ -29,6 +29,13 @@ section "Encodings" {
     /// Entries of a node of a stream, in whose steps `XADD` and `XTRIM` trim with `~`; 0 is no limit, and trims in
     /// steps of 100.
     stream_node_max_entries: u64 = 100, integer(0, I64_MAX as i128), [Runtime];
+    /// Indices of a slice of an array, a power of two. DiskDB has no slices; `ARINFO` tells how many there
+    /// would be.
+    array_slice_size: u64 = 4096, integer(256, 65536), [Runtime];
+    /// Values up to which a slice of an array is sparse; 0 is none.
+    array_sparse_kmax: u64 = 10, integer(0, I32_MAX), [Runtime];
+    /// Values from which down a slice of an array becomes sparse again.
+    array_sparse_kmin: u64 = 5, integer(0, I32_MAX), [Runtime, NoEffect];
     /// Bytes up to which a HyperLogLog is sparse.
     hll_sparse_max_bytes: u64 = 3000, memory(0, I64_MAX), [Runtime];
     /// Whether hash tables are rehashed in the background.

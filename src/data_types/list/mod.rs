@@ -7,7 +7,7 @@
 
 mod check;
 mod edit;
-mod element;
+pub(in crate::data_types) mod element;
 mod sequence;
 
 pub use check::check;

@@ -18,6 +18,7 @@
 //! does. What is written, Redis 7.0 reads: the forms that it would write itself, but for what it has
 //! no form for (see [`write()`]). Type 0 is a string; the modules of the types have tables of theirs.
 
+mod array;
 mod hash;
 mod list;
 mod reader;
@@ -72,6 +73,7 @@ mod types {
     pub const HASH_LISTPACK_EX: u8 = 25;
     pub const STREAM_LISTPACKS_4: u8 = 26;
     pub const STREAM_LISTPACKS_5: u8 = 27;
+    pub const ARRAY: u8 = 28;
     pub const HASH_TMPL_LP: u8 = 29;
     pub const HASH_TMPL_ARRAY: u8 = 31;
 }
@@ -92,6 +94,12 @@ pub enum Value {
     /// in no order.
     Hash(Vec<(Bytes, Bytes, Option<u64>)>),
     Stream(Stream),
+    Array {
+        /// Indices, which rise and are below 2⁶⁴ − 1, and what is there.
+        values: Vec<(u64, Bytes)>,
+        /// Where the last value was inserted, if one was.
+        cursor: Option<u64>,
+    },
 }
 
 /// Up to where a value is small. Redis' directives, by their names, with its defaults.
@@ -133,7 +141,7 @@ pub enum PayloadError {
     Footer,
     /// It does not decode, or contradicts itself.
     Format,
-    /// It is of a type that is not read: a module's, an array, one of the future.
+    /// It is of a type that is not read: a module's, one of the future.
     Type(u8),
 }
 
@@ -146,8 +154,8 @@ impl From<DecodeError> for PayloadError {
 /// The payload of a value, which keeps to what [`Value`] says. Linear in its size, but sorted sets and
 /// sets of integers are sorted.
 ///
-/// Redis 7.0 reads it, unless a field of a hash has a deadline (Redis 7.4 reads that) or an entry of a
-/// stream is pending without a consumer (Redis 8.8).
+/// Redis 7.0 reads it, unless a field of a hash has a deadline (Redis 7.4 reads that), an entry of a
+/// stream is pending without a consumer, or it is an array (Redis 8.8).
 pub fn write(value: &Value, limits: &Limits) -> Vec<u8> {
     let mut out = Writer::default();
     match value {
@@ -161,6 +169,7 @@ pub fn write(value: &Value, limits: &Limits) -> Vec<u8> {
         Value::SortedSet(members) => sorted_set::write(&mut out, members, limits),
         Value::Hash(fields) => hash::write(&mut out, fields, limits),
         Value::Stream(stream) => stream::write(&mut out, stream, limits),
+        Value::Array { values, cursor } => array::write(&mut out, values, *cursor),
     }
     out.bytes(&WRITTEN_VERSION.to_le_bytes());
     let mut payload = out.finish();
@@ -202,6 +211,7 @@ pub fn read_unchecked(payload: &[u8], max_bytes: u64) -> Result<Value, PayloadEr
         Value::List(items) | Value::Set(items) => items.is_empty(),
         Value::SortedSet(members) => members.is_empty(),
         Value::Hash(fields) => fields.is_empty(),
+        Value::Array { values, .. } => values.is_empty(),
     };
     if reader.is_at_end() && !is_empty { Ok(value) } else { Err(PayloadError::Format) }
 }
@@ -241,6 +251,7 @@ fn read_value(reader: &mut Reader, kind: u8) -> Result<Value, PayloadError> {
         | types::STREAM_LISTPACKS_3
         | types::STREAM_LISTPACKS_4
         | types::STREAM_LISTPACKS_5 => Value::Stream(stream::read(reader, kind)?),
+        types::ARRAY => array::read(reader)?,
         unknown => return Err(PayloadError::Type(unknown)),
     })
 }
