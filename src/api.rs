@@ -166,7 +166,12 @@ impl Connection {
         client.begin_wait();
         let is_waiting = |_: &mut ()| client.unblocked().is_none() && !client.is_killed();
         woken.1.wait_while_for(&mut woken.0.lock(), is_waiting, time);
-        client.end_wait_now()
+        loop {
+            if let Some(how) = client.end_wait_now() {
+                return how;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 

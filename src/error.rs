@@ -74,6 +74,10 @@ pub enum Error {
     /// client.
     #[error("ERR the command is blocked")]
     Blocked { until_ms: Option<u64> },
+    /// Clients that waited for one of the command's keys are to be served before it runs. Nothing has
+    /// happened. Never reaches a client.
+    #[error("ERR other clients come first")]
+    WaitersFirst,
     #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
     Unblocked,
     #[error(

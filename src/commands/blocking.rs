@@ -5,8 +5,9 @@ use super::{Command, Context};
 use crate::encoding::long_double::LongDouble;
 use crate::encoding::numbers::Kind;
 use crate::error::{Error, Result};
+use crate::instance::Instance;
 use crate::instance::clients::Unblock;
-use crate::instance::waiters::Ticket;
+use crate::instance::waiters::{Attempt, Ticket};
 use crate::keyspace::tx::WriteTx;
 use crate::keyspace::{DbIndex, KeySet, Keys, Keyspace, Origin};
 use crate::protocol::Reply;
@@ -43,10 +44,18 @@ pub trait BlockingCommand: Command + Send + Sync + 'static {
     /// Runs to completion inside a transaction; none: there is nothing yet.
     fn attempt(&self, tx: &mut WriteTx<'_>) -> Result<Option<Reply>>;
 
-    /// Opens a transaction for an attempt; `nothing` is called in it when there is nothing yet. A command
-    /// that only reads opens one that does no more.
-    fn try_once(&self, keyspace: &Keyspace, origin: Origin, nothing: &dyn Fn()) -> Result<Attempted> {
+    /// Opens a transaction for an attempt. In it `let_pass` is asked first whether there may be one now,
+    /// and `nothing` is called when there is nothing yet. A command that only reads opens one that does
+    /// no more.
+    fn try_once(
+        &self,
+        keyspace: &Keyspace,
+        origin: Origin,
+        let_pass: &dyn Fn() -> Result<()>,
+        nothing: &dyn Fn(),
+    ) -> Result<Attempted> {
         let written = keyspace.write(origin, &self.keys(), |tx| {
+            let_pass()?;
             let reply = self.attempt(tx)?;
             if reply.is_none() {
                 nothing();
@@ -125,10 +134,12 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
         attempt: again(command.clone(), origin),
         served: Mutex::new(None),
     });
-    let (reply, seq) = command.try_once(&instance.keyspace, origin, &|| {
-        if command.waits() {
-            instance.waiters.enter(&ticket);
-        }
+    let (reply, seq) = instance.after_waiters(origin, &command.keys(), |let_pass| {
+        command.try_once(&instance.keyspace, origin, let_pass, &|| {
+            if command.waits() {
+                instance.waiters.enter(&ticket);
+            }
+        })
     })?;
     context.session.last_write = seq.or(context.session.last_write);
     match reply {
@@ -142,10 +153,11 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
 }
 
 /// The command as whoever makes its key ready runs it.
-fn again<C: BlockingCommand>(command: Arc<C>, origin: Origin) -> crate::instance::waiters::Attempt {
-    let origin = Origin { tier: ReadTier::Disk, ..origin };
-    Box::new(move |keyspace: &Keyspace| {
-        let (reply, seq) = command.try_once(keyspace, origin, &|| {})?;
+fn again<C: BlockingCommand>(command: Arc<C>, origin: Origin) -> Attempt {
+    Box::new(move |instance: &Instance, tier: ReadTier| {
+        super::check_room(instance, C::SPEC.flags)?;
+        let origin = Origin { tier, ..origin };
+        let (reply, seq) = command.try_once(&instance.keyspace, origin, &|| Ok(()), &|| {})?;
         Ok(reply.map(|reply| (reply, seq)))
     })
 }

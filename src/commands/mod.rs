@@ -70,11 +70,17 @@ impl<'a> Context<'a> {
     }
 
     /// Runs `f` on a consistent view of the keys.
-    fn read<T>(&mut self, keys: &Keys, f: impl FnOnce(&ReadTx<'_>) -> Result<T>) -> Result<T> {
+    fn read<T>(&mut self, keys: &Keys, f: impl Fn(&ReadTx<'_>) -> Result<T>) -> Result<T> {
         if self.joined.is_some() {
             return self.join(|tx| f(tx));
         }
-        self.instance.keyspace.read(self.origin(), keys, f)
+        let origin = self.origin();
+        self.instance.after_waiters(origin, keys, |let_pass| {
+            self.instance.keyspace.read(origin, keys, |tx| {
+                let_pass()?;
+                f(tx)
+            })
+        })
     }
 
     /// Runs `f` in a transaction on the keys, and commits what it wrote.
@@ -82,7 +88,13 @@ impl<'a> Context<'a> {
         if self.joined.is_some() {
             return self.join(f);
         }
-        let written = self.instance.keyspace.write(self.origin(), keys, f)?;
+        let origin = self.origin();
+        let written = self.instance.after_waiters(origin, keys, |let_pass| {
+            self.instance.keyspace.write(origin, keys, |tx| {
+                let_pass()?;
+                f(tx)
+            })
+        })?;
         self.session.last_write = written.seq.or(self.session.last_write);
         Ok(written.value)
     }
@@ -368,11 +380,14 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     };
     context.session.client.set_last_command(found.id as u32 + 1);
     let flags = transaction::flags_of(context.session, found);
-    if let Err(error) = admit(context, found, flags, words) {
-        observe::rejected(instance, found, &error);
-        return Err(transaction::refused(context, Some(found), error));
+    // Who has waited may have been served: nothing stands in the way of the reply.
+    if context.session.ticket.is_none() {
+        if let Err(error) = admit(context, found, flags, words) {
+            observe::rejected(instance, found, &error);
+            return Err(transaction::refused(context, Some(found), error));
+        }
+        check_pause(context, flags)?;
     }
-    check_pause(context, flags)?;
     if transaction::queues(context.session, found) {
         return transaction::queue(context, found, words);
     }
@@ -391,7 +406,8 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
         }
     }
     if instance.waiters.has_ready() {
-        instance.waiters.serve(&instance.keyspace);
+        // What needs the disk is left to a thread that may wait for it.
+        let _ = instance.waiters.serve(instance, context.session.tier);
     }
     result
 }
@@ -410,10 +426,15 @@ fn admit(context: &Context, found: &Found, flags: Flags, words: &[Bytes]) -> Res
         server::check_debug_allowed(allowed, &context.session.client.address)?;
     }
     transaction::check_allowed(context.session, found)?;
-    if flags.has(Flags::WRITE) && context.instance.health.stops_writes() {
+    if flags.has(Flags::WRITE) { check_room(context.instance, flags) } else { Ok(()) }
+}
+
+/// Whether a command that writes may do so now.
+fn check_room(instance: &Instance, flags: Flags) -> Result<()> {
+    if instance.health.stops_writes() {
         return Err(Error::NotWritable("a background thread has panicked, see INFO threads".into()));
     }
-    if flags.has(Flags::WRITE.and(Flags::DENYOOM)) && context.instance.disk_room.is_low() {
+    if flags.has(Flags::DENYOOM) && instance.disk_room.is_low() {
         return Err(Error::NotWritable("less than min-free-disk-space is free".into()));
     }
     Ok(())

@@ -198,14 +198,17 @@ fn execute(context: &mut Context, transaction: &Transaction) -> Result<Reply> {
     let keys = keys_of(context, transaction);
     let origin = context.origin();
     let session = RefCell::new(&mut *context.session);
-    let written = instance.keyspace.write(origin, &keys.keys(), |tx| {
-        let session = &mut **session.borrow_mut();
-        if is_spoiled(session, tx)? {
-            return Ok(None);
-        }
-        let ran: Result<Vec<Ran>> =
-            transaction.calls.iter().map(|call| run_call(instance, session, tx, call)).collect();
-        ran.map(Some)
+    let written = instance.after_waiters(origin, &keys.keys(), |let_pass| {
+        instance.keyspace.write(origin, &keys.keys(), |tx| {
+            let_pass()?;
+            let session = &mut **session.borrow_mut();
+            if is_spoiled(session, tx)? {
+                return Ok(None);
+            }
+            let ran: Result<Vec<Ran>> =
+                transaction.calls.iter().map(|call| run_call(instance, session, tx, call)).collect();
+            ran.map(Some)
+        })
     })?;
     context.session.last_write = written.seq.or(context.session.last_write);
     let Some(ran) = written.value else { return Ok(Reply::NullArray) };

@@ -297,19 +297,14 @@ impl Client {
         self.set_flag(ClientFlag::Blocked, false);
     }
 
-    /// Ends the wait, because the time is up if nothing else has ended it.
-    pub fn end_wait_now(&self) -> Unblock {
-        let how = loop {
-            if let Some(how) = self.unblocked() {
-                break how;
-            }
-            if self.change_block(block::WAITING, block::TIMEOUT) {
-                break Unblock::Timeout;
-            }
-            // Another thread runs the command, which takes no longer than any command.
-            std::thread::yield_now();
-        };
-        self.end_wait();
+    /// Ends the wait, because the time is up if nothing else has ended it. None: another thread runs
+    /// the command just now, ask again.
+    pub fn end_wait_now(&self) -> Option<Unblock> {
+        let timed_out = self.change_block(block::WAITING, block::TIMEOUT);
+        let how = if timed_out { Some(Unblock::Timeout) } else { self.unblocked() };
+        if how.is_some() {
+            self.end_wait();
+        }
         how
     }
 

@@ -4,20 +4,34 @@
 //! of commits, [`Waiters`] notes every key with a queue that a commit has touched, whatever the command
 //! was (`LPUSH`, `RENAME`, `COPY`, `SWAPDB`). When that command has run, [`Waiters::serve`] runs the
 //! commands of the tickets, oldest first, before the client that made the key ready runs its next one.
+//! Until then the key belongs to those who wait: a command of anybody else that has locked it finds so
+//! by [`Waiters::let_pass`], unlocks it again and has them served first. So nobody sees what a commit
+//! has brought before those who waited for it, as in Redis, where nothing runs in between.
+//!
+//! A worker's thread never waits for the disk here: if the command of a ticket needs it, the key stays
+//! ready, and a thread of the pool serves it ([`Waiters::take_stalled`]), or whichever command comes
+//! first that may wait.
 
+use super::Instance;
 use super::clients::Client;
+use super::health::panic_reason;
 use crate::encoding::numbers::Kind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::event::{Commit, Observer};
-use crate::keyspace::{DbIndex, Keys, Keyspace, Origin};
+use crate::keyspace::{DbIndex, Keys, Origin};
 use crate::protocol::Reply;
 use crate::storage::{ReadTier, Seq};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How long a worker's thread waits while another thread serves.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// What a command that had waited has done.
 #[derive(Debug)]
@@ -29,7 +43,7 @@ pub struct Served {
 }
 
 /// Runs a command once more; none: it goes on waiting.
-pub type Attempt = Box<dyn Fn(&Keyspace) -> Result<Option<(Reply, Option<Seq>)>> + Send + Sync>;
+pub type Attempt = Box<dyn Fn(&Instance, ReadTier) -> Result<Option<(Reply, Option<Seq>)>> + Send + Sync>;
 
 /// A command that waits.
 pub struct Ticket {
@@ -54,6 +68,15 @@ struct State {
     queues: HashMap<Key, VecDeque<Arc<Ticket>>>,
     /// Keys that a commit has touched, in that order, each once.
     ready: VecDeque<Key>,
+    /// The key whose queue is being served.
+    serving: Option<Key>,
+}
+
+impl State {
+    /// Whether somebody is to be served with the key before others have it.
+    fn is_owed(&self, key: &Key) -> bool {
+        self.queues.contains_key(key) && (self.serving.as_ref() == Some(key) || self.ready.contains(key))
+    }
 }
 
 /// All tickets.
@@ -61,7 +84,10 @@ struct State {
 pub struct Waiters {
     state: Mutex<State>,
     tickets: AtomicUsize,
+    /// Not all who can be served have been.
     has_ready: AtomicBool,
+    /// Whoever served could not go on without the disk.
+    stalled: AtomicBool,
     /// One serves at a time, or the second in a queue might be quicker than the first.
     serving: Mutex<()>,
 }
@@ -121,57 +147,145 @@ impl Waiters {
         }
     }
 
+    /// How many keys somebody waits for.
+    pub fn keys(&self) -> usize {
+        self.state.lock().queues.len()
+    }
+
     /// Whether there may be somebody to serve. One load.
     pub fn has_ready(&self) -> bool {
         self.has_ready.load(Ordering::Acquire)
     }
 
+    /// To be called by a command under the locks of its keys, before it looks at them. One load, where
+    /// nobody is to be served.
+    ///
+    /// # Errors
+    /// [`Error::WaitersFirst`] when others have to be served with one of them before.
+    pub fn let_pass(&self, db: DbIndex, keys: &Keys) -> Result<()> {
+        if !self.has_ready() {
+            return Ok(());
+        }
+        let state = self.state.lock();
+        let is_owed = match keys {
+            Keys::None => false,
+            Keys::Some(keys) => keys
+                .iter()
+                .any(|(other, key)| state.is_owed(&(other.unwrap_or(db), Bytes::copy_from_slice(key)))),
+            Keys::All => state.queues.keys().any(|key| state.is_owed(key)),
+        };
+        if is_owed { Err(Error::WaitersFirst) } else { Ok(()) }
+    }
+
+    /// Whether a thread that may wait for the disk has to serve, since this was asked last.
+    pub fn take_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed) && self.stalled.swap(false, Ordering::AcqRel)
+    }
+
     /// Serves those who wait for keys that have become ready, and those whom that makes ready. No lock
     /// of a key may be held.
-    pub fn serve(&self, keyspace: &Keyspace) {
-        let _serving = self.serving.lock();
-        while let Some(key) = self.next_ready() {
-            let queue = self.state.lock().queues.get(&key).map(|queue| queue.iter().cloned().collect());
-            let queue: Vec<Arc<Ticket>> = queue.unwrap_or_default();
-            let someone_minds = queue.iter().any(|ticket| ticket.minds_loss);
-            for ticket in &queue {
-                match kind_of(keyspace, &key) {
-                    None if !someone_minds => break,
-                    kind if kind != Some(ticket.kind) && !ticket.minds_loss => {}
-                    _ => self.try_ticket(keyspace, ticket),
-                }
+    ///
+    /// # Errors
+    /// [`Error::NeedsDisk`] in [`ReadTier::Memory`]: the rest is to be served in the other tier.
+    pub fn serve(&self, instance: &Instance, tier: ReadTier) -> Result<()> {
+        let serving = match tier {
+            ReadTier::Disk => Some(self.serving.lock()),
+            ReadTier::Memory => self.serving.try_lock_for(PATIENCE),
+        };
+        let served = serving.ok_or(Error::NeedsDisk).and_then(|_serving| {
+            while let Some(key) = self.next_ready() {
+                self.serve_key(instance, &key, tier).inspect_err(|_| self.put_back(key))?;
             }
+            Ok(())
+        });
+        if served.is_err() {
+            self.stalled.store(true, Ordering::Release);
         }
+        served
     }
 
     fn next_ready(&self) -> Option<Key> {
         let state = &mut *self.state.lock();
-        let next = state.ready.pop_front();
-        if next.is_none() {
+        state.serving = state.ready.pop_front();
+        if state.serving.is_none() {
             self.has_ready.store(false, Ordering::Release);
         }
-        next
+        state.serving.clone()
     }
 
-    fn try_ticket(&self, keyspace: &Keyspace, ticket: &Arc<Ticket>) {
-        if !ticket.client.begin_service() {
-            return;
+    fn put_back(&self, key: Key) {
+        let state = &mut *self.state.lock();
+        state.serving = None;
+        if !state.ready.contains(&key) {
+            state.ready.push_front(key);
         }
-        let undone = keyspace.engine().undone();
-        let (reply, seq) = match (ticket.attempt)(keyspace) {
-            Ok(None) => return ticket.client.end_service(false),
+    }
+
+    fn serve_key(&self, instance: &Instance, key: &Key, tier: ReadTier) -> Result<()> {
+        let queue = self.state.lock().queues.get(key).map(|queue| queue.iter().cloned().collect());
+        let queue: Vec<Arc<Ticket>> = queue.unwrap_or_default();
+        let someone_minds = queue.iter().any(|ticket| ticket.minds_loss);
+        for ticket in &queue {
+            match kind_of(instance, key, tier)? {
+                None if !someone_minds => break,
+                kind if kind != Some(ticket.kind) && !ticket.minds_loss => {}
+                _ => self.try_ticket(instance, ticket, tier)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn try_ticket(&self, instance: &Instance, ticket: &Arc<Ticket>, tier: ReadTier) -> Result<()> {
+        if !ticket.client.begin_service() {
+            return Ok(());
+        }
+        let undone = instance.keyspace.engine().undone();
+        let attempt = catch_unwind(AssertUnwindSafe(|| (ticket.attempt)(instance, tier)));
+        let attempt = attempt.unwrap_or_else(|panic| {
+            tracing::error!("a command that had waited panicked: {}", panic_reason(panic.as_ref()));
+            Err(Error::text("ERR internal error"))
+        });
+        let (reply, seq) = match attempt {
+            Ok(None) | Err(Error::NeedsDisk) => {
+                ticket.client.end_service(false);
+                return attempt.map(drop);
+            }
             Ok(Some((reply, seq))) => (Ok(reply), seq),
             Err(error) => (Err(error), None),
         };
         *ticket.served.lock() = Some(Served { reply, seq, undone });
         self.leave(ticket);
         ticket.client.end_service(true);
+        Ok(())
+    }
+}
+
+impl Instance {
+    /// Runs a transaction on `keys`. It has to call what it is given first: if that fails, others have
+    /// waited for one of the keys, are served, and the transaction is run again.
+    ///
+    /// # Errors
+    /// What the transaction returns; [`Error::NeedsDisk`] in [`ReadTier::Memory`].
+    pub fn after_waiters<T>(
+        &self,
+        origin: Origin,
+        keys: &Keys,
+        run: impl Fn(&dyn Fn() -> Result<()>) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            match run(&|| self.waiters.let_pass(origin.db, keys)) {
+                Err(Error::WaitersFirst) => self.waiters.serve(self, origin.tier)?,
+                result => return result,
+            }
+        }
     }
 }
 
 /// The type of a key's value. What goes wrong is left to the command that waits.
-fn kind_of(keyspace: &Keyspace, (db, key): &Key) -> Option<Kind> {
-    let origin = Origin { db: *db, client: 0, tier: ReadTier::Disk };
-    let meta = keyspace.read(origin, &Keys::one(key), |tx| tx.meta(key));
-    meta.ok().flatten().map(|meta| meta.kind)
+fn kind_of(instance: &Instance, (db, key): &Key, tier: ReadTier) -> Result<Option<Kind>> {
+    let origin = Origin { db: *db, client: 0, tier };
+    match instance.keyspace.read(origin, &Keys::one(key), |tx| tx.meta(key)) {
+        Err(Error::NeedsDisk) => Err(Error::NeedsDisk),
+        meta => Ok(meta.ok().flatten().map(|meta| meta.kind)),
+    }
 }

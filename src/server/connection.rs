@@ -392,6 +392,7 @@ impl Connection {
 
     /// Leaves the replies to the committer.
     fn finish_turn(self: &Rc<Self>, worker: &Worker) {
+        worker.serve_waiters();
         let io = self.io.borrow();
         self.publish(&io);
         self.seen.set(worker.shared.instance.keyspace.engine().committed_seq());
@@ -455,7 +456,13 @@ impl Connection {
     async fn wait_blocked(&self, worker: &Worker, until_ms: Option<u64>) {
         self.client.begin_wait();
         self.wait(worker, until_ms.unwrap_or(u64::MAX), || self.client.unblocked().is_some()).await;
-        let how = self.client.end_wait_now();
+        let how = loop {
+            if let Some(how) = self.client.end_wait_now() {
+                break how;
+            }
+            // Another thread runs the command, and may have to wait for the disk.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
         if let Some(session) = &mut self.io.borrow_mut().session {
             session.wait_ended = Some(how);
         }

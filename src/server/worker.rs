@@ -8,6 +8,7 @@ use super::turn::{self, Turn};
 use crate::instance::clients::Client;
 use crate::protocol::{Dialect, Limits};
 use crate::session::Session;
+use crate::storage::ReadTier;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
@@ -166,6 +167,15 @@ impl Worker {
         tokio::task::spawn_local(coop::unconstrained(async move {
             presence.connection.clone().serve(presence.worker.clone()).await;
         }));
+    }
+
+    /// Has those who wait for keys served on the pool, where that needs the disk.
+    pub fn serve_waiters(&self) {
+        if self.shared.instance.waiters.take_stalled() {
+            let instance = self.shared.instance.clone();
+            // Nobody waits for the end of it.
+            drop(self.shared.pool.run(move || instance.waiters.serve(&instance, ReadTier::Disk)));
+        }
     }
 
     /// Milliseconds since the Unix epoch.

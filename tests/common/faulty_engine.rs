@@ -39,6 +39,8 @@ pub struct Faults {
     pub has_cache: AtomicBool,
     warm: Mutex<HashSet<Vec<u8>>>,
     pub disk_reads: AtomicUsize,
+    /// The names of the threads that did.
+    pub disk_readers: Mutex<HashSet<String>>,
     pub work: Work,
 }
 
@@ -109,6 +111,8 @@ impl FaultyEngine {
             return Err(StorageError::NeedsDisk);
         }
         self.faults.disk_reads.fetch_add(1, SeqCst);
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        self.faults.disk_readers.lock().insert(thread);
         std::thread::sleep(Duration::from_millis(100));
         if has_cache {
             self.faults.warm.lock().insert(key.to_vec());

@@ -470,7 +470,7 @@ impl<C: Choices> History<C> {
             self.clients[client].waiting = Some(words);
             return;
         }
-        session.wait_ended = Some(session.client.end_wait_now());
+        session.wait_ended = session.client.end_wait_now();
         self.run(client, words);
         self.clients[client].connection.session.wait_ended = None;
     }

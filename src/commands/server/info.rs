@@ -190,6 +190,7 @@ fn clients(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("client_recent_max_input_buffer", input);
     out.field("client_recent_max_output_buffer", output);
     out.field("blocked_clients", blocked);
+    out.field("total_blocking_keys", context.instance.waiters.keys());
     out.zeros(&["tracking_clients", "clients_in_timeout_table"]);
     Ok(())
 }

@@ -200,8 +200,15 @@ impl BlockingCommand for XRead {
         self.run(tx)
     }
 
-    fn try_once(&self, keyspace: &Keyspace, origin: Origin, nothing: &dyn Fn()) -> Result<Attempted> {
+    fn try_once(
+        &self,
+        keyspace: &Keyspace,
+        origin: Origin,
+        let_pass: &dyn Fn() -> Result<()>,
+        nothing: &dyn Fn(),
+    ) -> Result<Attempted> {
         let reply = keyspace.read(origin, &self.keys(), |tx| {
+            let_pass()?;
             let reply = self.run(tx)?;
             if reply.is_none() {
                 nothing();
