@@ -323,7 +323,7 @@ impl Group {
             return Ok(Some(0));
         }
         let read = match self.head.entries_read {
-            Some(read) if !stream.has_deleted_after(self.head.last_id) => Some(read),
+            Some(read) if !stream.has_deleted_after(tx, self.head.last_id)? => Some(read),
             _ => stream.added_up_to(tx, self.head.last_id)?,
         };
         Ok(read.map(|read| head.entries_added.saturating_sub(read)))

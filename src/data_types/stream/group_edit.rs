@@ -81,7 +81,7 @@ impl GroupEdit {
             return Ok(());
         }
         let read = match self.group.head.entries_read {
-            Some(read) if !stream.has_deleted_after(id) => Some(read.saturating_add(1)),
+            Some(read) if !stream.has_deleted_after(tx, id)? => Some(read.saturating_add(1)),
             _ => stream.added_up_to(tx, id)?,
         };
         let head = &mut self.group.head;

@@ -191,9 +191,14 @@ impl Stream {
         group::Place { namespace: self.namespace, version: self.version }
     }
 
-    /// Whether an entry behind an id, or that of the id, may have been deleted by name.
-    pub fn has_deleted_after(&self, id: StreamId) -> bool {
-        !self.is_empty() && self.head.max_deleted_id != StreamId::MIN && id <= self.head.max_deleted_id
+    /// Whether an entry behind an id, or that of the id, may have been deleted by name from between
+    /// those that are there. O(log n) at most.
+    pub fn has_deleted_after(&self, tx: &ReadTx, id: StreamId) -> Result<bool> {
+        let max_deleted_id = self.head.max_deleted_id;
+        if self.is_empty() || max_deleted_id == StreamId::MIN || id > max_deleted_id {
+            return Ok(false);
+        }
+        Ok(self.first_id(tx)?.is_some_and(|first_id| first_id <= max_deleted_id))
     }
 
     /// How many entries were ever added up to an id, as far as Redis can tell that. O(log n).
