@@ -1,4 +1,4 @@
-//! What string and bitmap commands tell the observers, and what they say to keys of other types.
+//! What string and bitmap commands, and some of hashes, tell the observers, and what they say to keys of other types.
 
 mod common;
 
@@ -89,6 +89,10 @@ const EVENTS: &[(&str, &[&str])] = &[
     ("BITOP NOT d s", &["set d"]),
     ("BITOP AND d none none2", &["del d"]),
     ("BITOP AND d none none2", &[]),
+    ("HSETEX h EX 100 FIELDS 2 a 1 b 2", &["hset h", "hexpire h"]),
+    ("HSETEX h EXAT 1 FIELDS 1 a 1", &["hset h", "hdel h"]),
+    ("HSETEX h EXAT 1 FIELDS 1 b 1", &["hset h", "hdel h", "del h"]),
+    ("HSETEX h EXAT 1 FIELDS 1 b 1", &[]),
 ];
 
 #[test]

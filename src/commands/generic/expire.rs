@@ -23,7 +23,7 @@ struct Deadline {
 impl Deadline {
     fn parse(args: &mut Args) -> Result<Deadline> {
         let (key, time) = (args.bytes()?, args.bytes()?);
-        let condition = condition(args, None)?;
+        let condition = condition(args)?;
         let time = text::parse_i64(&time).ok_or(Error::NotInteger)?;
         Ok(Deadline { key, time, condition })
     }
@@ -35,16 +35,13 @@ impl Deadline {
     }
 }
 
-/// Takes `NX`, `XX`, `GT` and `LT`, up to the keyword `end` or the last word.
+/// Takes `NX`, `XX`, `GT` and `LT`, up to the last word.
 ///
 /// # Errors
 /// When another word comes, or two that contradict each other.
-pub(in crate::commands) fn condition(args: &mut Args, end: Option<&str>) -> Result<Condition> {
+fn condition(args: &mut Args) -> Result<Condition> {
     let mut condition = Condition::default();
     while let Some(word) = args.peek() {
-        if end.is_some_and(|end| word.eq_ignore_ascii_case(end.as_bytes())) {
-            break;
-        }
         let flag = [
             ("NX", &mut condition.none),
             ("XX", &mut condition.some),

@@ -1,14 +1,13 @@
 //! Deadlines of fields: `HEXPIRE`, `HTTL` and their kin, `HPERSIST`.
 
+use super::words::{deadline_words, fields};
 use super::{READ_KEY, UPDATE_KEY};
 use crate::commands::args::Args;
-use crate::commands::generic::expire::condition;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
 use crate::commands::time::Unit;
 use crate::commands::{Command, ReadCommand, WriteCommand};
 use crate::data_types::hash::{self, Outcome};
 use crate::data_types::key::Condition;
-use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::{ReadTx, WriteTx};
@@ -20,28 +19,6 @@ const NO_DEADLINE: i64 = -1;
 
 /// No field may live longer than that, ms since the Unix epoch: Redis' limit.
 const LAST_DEADLINE_MS: i64 = 1 << 46;
-
-/// The words from `FIELDS` on, `step` for each field.
-///
-/// # Errors
-/// When `FIELDS` is not there, or the number is not that of the words behind it.
-pub(super) fn fields(args: &mut Args, step: usize) -> Result<Vec<Bytes>> {
-    const MISSING: Error =
-        Error::text("ERR Mandatory argument FIELDS is missing or not at the right position");
-    const NOT_ONE: Error = Error::text("ERR Parameter `numFields` should be greater than 0");
-    const OTHER: Error = Error::text("ERR The `numfields` parameter must match the number of arguments");
-    if !args.take("FIELDS") {
-        return Err(MISSING);
-    }
-    let number = args.peek().and_then(|word| text::parse_i64(word)).filter(|number| *number > 0);
-    let number = number.ok_or(NOT_ONE)?;
-    args.bytes()?;
-    let words = usize::try_from(number).ok().and_then(|number| number.checked_mul(step));
-    if words != Some(args.remaining()) {
-        return Err(OTHER);
-    }
-    Ok(args.rest().to_vec())
-}
 
 /// The moment that a number means, ms since the Unix epoch; one that has passed is 0.
 ///
@@ -85,8 +62,8 @@ macro_rules! sets_deadline {
 
             fn parse(args: &mut Args) -> Result<Self> {
                 let (key, time) = (args.bytes()?, args.integer()?);
-                let condition = condition(args, Some("FIELDS"))?;
-                Ok($type { key, time, condition, fields: fields(args, 1)? })
+                let (condition, fields) = deadline_words(args)?;
+                Ok($type { key, time, condition, fields })
             }
         }
 
@@ -158,7 +135,7 @@ macro_rules! reads_deadline {
             type Output = Vec<i64>;
 
             fn parse(args: &mut Args) -> Result<Self> {
-                Ok($type { key: args.bytes()?, fields: fields(args, 1)? })
+                Ok($type { key: args.bytes()?, fields: fields(args)? })
             }
         }
 
@@ -219,7 +196,7 @@ impl Command for HPersist {
     type Output = Vec<i64>;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(HPersist { key: args.bytes()?, fields: fields(args, 1)? })
+        Ok(HPersist { key: args.bytes()?, fields: fields(args)? })
     }
 }
 

@@ -1,59 +1,18 @@
 //! Values together with deadlines or deletion: `HGETDEL`, `HGETEX`, `HSETEX`.
 
-use super::expire::{fields, moment_ms};
+use super::expire::moment_ms;
+use super::words::{Expiry, Options, fields};
 use super::{COUNT_KEY, UPDATE_KEY};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
-use crate::commands::time::Unit;
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::hash::{self, Field};
 use crate::data_types::key::Condition;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyspace::Keys;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::WriteTx;
 use bytes::Bytes;
-
-/// What becomes of the deadlines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expiry {
-    Unsaid,
-    /// `PERSIST` of `HGETEX`, `KEEPTTL` of `HSETEX`.
-    Word,
-    At(Unit, i64),
-}
-
-const UNITS: [(&str, Unit); 4] = [
-    ("EX", Unit::Seconds),
-    ("PX", Unit::Milliseconds),
-    ("EXAT", Unit::UnixSeconds),
-    ("PXAT", Unit::UnixMilliseconds),
-];
-
-/// Takes an option about deadlines, if one comes next; `word` is the one without a number.
-fn take_expiry(args: &mut Args, expiry: &mut Expiry, word: &str) -> Result<bool> {
-    let new = if args.take(word) {
-        Expiry::Word
-    } else if let Some(unit) = args.take_one(&UNITS) {
-        Expiry::At(unit, args.integer()?)
-    } else {
-        return Ok(false);
-    };
-    if *expiry != Expiry::Unsaid {
-        return Err(Error::err(format_args!(
-            "Only one of EX, PX, EXAT, PXAT or {word} arguments can be specified"
-        )));
-    }
-    *expiry = new;
-    Ok(true)
-}
-
-/// Whether the words that are left begin with `FIELDS`, or there are none.
-fn at_fields(args: &Args) -> bool {
-    args.peek().is_none_or(|word| word.eq_ignore_ascii_case(b"FIELDS"))
-}
-
-const UNKNOWN: Error = Error::text("ERR unknown argument");
 
 /// `HGETDEL`.
 pub struct HGetDel {
@@ -74,7 +33,7 @@ impl Command for HGetDel {
     type Output = Vec<Option<Bytes>>;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(HGetDel { key: args.bytes()?, fields: fields(args, 1)? })
+        Ok(HGetDel { key: args.bytes()?, fields: fields(args)? })
     }
 }
 
@@ -112,13 +71,9 @@ impl Command for HGetEx {
     type Output = Vec<Option<Bytes>>;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        let (key, mut expiry) = (args.bytes()?, Expiry::Unsaid);
-        while !at_fields(args) {
-            if !take_expiry(args, &mut expiry, "PERSIST")? {
-                return Err(UNKNOWN);
-            }
-        }
-        Ok(HGetEx { key, expiry, fields: fields(args, 1)? })
+        let key = args.bytes()?;
+        let options = Options::parse(args, 1, "PERSIST", &[])?;
+        Ok(HGetEx { key, expiry: options.expiry, fields: options.words })
     }
 }
 
@@ -167,18 +122,9 @@ impl Command for HSetEx {
     type Output = bool;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        const BOTH: Error = Error::text("ERR Only one of FXX or FNX arguments can be specified");
-        let (key, mut expiry, mut if_present) = (args.bytes()?, Expiry::Unsaid, None);
-        while !at_fields(args) {
-            if let Some(present) = args.take_one(&[("FNX", false), ("FXX", true)]) {
-                if if_present.replace(present).is_some() {
-                    return Err(BOTH);
-                }
-            } else if !take_expiry(args, &mut expiry, "KEEPTTL")? {
-                return Err(UNKNOWN);
-            }
-        }
-        let words = fields(args, 2)?;
+        let key = args.bytes()?;
+        let Options { expiry, if_present, words } =
+            Options::parse(args, 2, "KEEPTTL", &[("FNX", false), ("FXX", true)])?;
         let pairs = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
         Ok(HSetEx { key, if_present, expiry, pairs })
     }
@@ -216,6 +162,8 @@ impl WriteCommand for HSetEx {
         }
         if dead {
             if slot.meta().is_some() {
+                // Set and deleted at once, as far as can be heard.
+                tx.notify(&slot, Event::HSET);
                 hash.save(tx, &mut slot, Event::HDEL)?;
             }
             return Ok(true);

@@ -6,6 +6,7 @@ mod fields;
 mod import;
 mod random;
 mod read;
+mod words;
 mod write;
 
 use super::Entry;
