@@ -1,5 +1,6 @@
 //! Random argument lists of every command, against a database in memory: nothing panics, hangs or takes
-//! memory without bound, every reply is well formed, and what is stored makes sense afterwards.
+//! memory without bound, every reply is well formed, and what is stored makes sense afterwards. And the same
+//! on records that are spoilt now and then, when whatever is asked for may fail.
 //!
 //! `DISKDB_RANDOM_SEED` repeats a run, `DISKDB_RANDOM_HISTORIES` makes it longer.
 
@@ -61,18 +62,38 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
+/// One step, within bounds.
+fn step(history: &mut History<Random>) {
+    let (held, began) = (HELD.get(), Instant::now());
+    MOST.set(held);
+    history.step();
+    let (bytes, time) = (MOST.get() - held, began.elapsed());
+    let most = MAX_BYTES + history.words as isize * MAX_BYTES_PER_WORD;
+    assert!(bytes <= most, "a command took {bytes} bytes at a time");
+    assert!(time <= MAX_TIME, "a command took {time:?}");
+}
+
+/// Every so many commands, one record is spoilt.
+fn run_damaged_history(seed: u64, check_every: usize) {
+    fastrand::seed(seed);
+    let mut history = History::new(Random(Rng::with_seed(seed)));
+    for number in 1..=COMMANDS {
+        step(&mut history);
+        if number % 10 == 0 {
+            history.damage();
+        }
+        if number % check_every == 0 {
+            history.check_damaged();
+        }
+    }
+}
+
 fn run_history(seed: u64, check_every: usize) {
     // For the commands that leave something to chance.
     fastrand::seed(seed);
     let mut history = History::new(Random(Rng::with_seed(seed)));
     for number in 1..=COMMANDS {
-        let (held, began) = (HELD.get(), Instant::now());
-        MOST.set(held);
-        history.step();
-        let (bytes, time) = (MOST.get() - held, began.elapsed());
-        let most = MAX_BYTES + history.words as isize * MAX_BYTES_PER_WORD;
-        assert!(bytes <= most, "a command took {bytes} bytes at a time");
-        assert!(time <= MAX_TIME, "a command took {time:?}");
+        step(&mut history);
         if number % check_every == 0 {
             history.check();
         }
@@ -80,8 +101,7 @@ fn run_history(seed: u64, check_every: usize) {
     history.check();
 }
 
-#[test]
-fn nothing_that_clients_say_does_harm() {
+fn run_histories(run: impl Fn(u64, usize) + std::panic::RefUnwindSafe) {
     let first = from_environment("DISKDB_RANDOM_SEED");
     let histories = from_environment("DISKDB_RANDOM_HISTORIES").unwrap_or(match first {
         Some(_) => 1,
@@ -92,7 +112,17 @@ fn nothing_that_clients_say_does_harm() {
     // Whoever repeats a history wants to know which command it was.
     let check_every = if histories == 1 { 1 } else { 50 };
     for seed in first..first.saturating_add(histories) {
-        let outcome = std::panic::catch_unwind(|| run_history(seed, check_every));
+        let outcome = std::panic::catch_unwind(|| run(seed, check_every));
         assert!(outcome.is_ok(), "DISKDB_RANDOM_SEED={seed} repeats it");
     }
+}
+
+#[test]
+fn nothing_that_clients_say_does_harm() {
+    run_histories(run_history);
+}
+
+#[test]
+fn nothing_that_the_disk_says_does_harm() {
+    run_histories(run_damaged_history);
 }

@@ -15,6 +15,7 @@ use diskdb::error::Error;
 use diskdb::instance::clients::Unblock;
 use diskdb::protocol::{Dialect, Reply};
 use diskdb::storage::memory::MemoryEngine;
+use diskdb::storage::{Batch, Direction, ReadTier, ScanRange, Space};
 use std::sync::Arc;
 
 /// Where the choices come from: a generator of random numbers, or a fuzzer's bytes.
@@ -415,6 +416,7 @@ pub struct History<C> {
     clients: Vec<Client>,
     generator: Generator<C>,
     log: Vec<String>,
+    damaged: bool,
     /// How many words the last command had.
     pub words: usize,
 }
@@ -433,6 +435,7 @@ impl<C: Choices> History<C> {
             clock,
             clients,
             log: Vec::new(),
+            damaged: false,
             words: 0,
         }
     }
@@ -444,7 +447,10 @@ impl<C: Choices> History<C> {
         let client = self.generator.choices.below(administrator);
         match self.generator.choices.below(64) {
             0 => self.clock.advance_ms(self.generator.one(&[1, 10, 999, 1000, 5000])),
-            1 => drop(self.db.instance().keyspace.expire_due(100).expect("keys expire")),
+            1 => {
+                let expired = self.db.instance().keyspace.expire_due(100);
+                assert!(expired.is_ok() || self.damaged, "{expired:?}");
+            }
             2 => drop(self.db.instance().keyspace.sweep().expect("garbage is swept")),
             3 | 4 => {
                 let (directive, values) = self.generator.one(DIRECTIVES);
@@ -500,6 +506,48 @@ impl<C: Choices> History<C> {
             }
             Err(error) => check_error(&error.to_string()),
         }
+    }
+
+    /// Spoils a record, as a broken disk might. What is asked for later may fail, and do no other harm.
+    pub fn damage(&mut self) {
+        self.damaged = true;
+        let engine = self.db.instance().keyspace.engine();
+        let space = self.generator.one(&[Space::Meta, Space::Meta, Space::Data, Space::Index, Space::Blob]);
+        let everything = ScanRange { from: Vec::new(), to: None };
+        let mut scan = engine.scan(space, &everything, Direction::Forward, ReadTier::Disk).expect("a scan");
+        let mut records = Vec::new();
+        while let Some((key, value)) = scan.next().expect("a record") {
+            records.push((key.to_vec(), value.to_vec()));
+        }
+        drop(scan);
+        if records.is_empty() {
+            return;
+        }
+        let choices = &mut self.generator.choices;
+        let at = choices.below(records.len());
+        let other = choices.below(records.len());
+        let (key, mut value) = records[at].clone();
+        let byte = choices.below(value.len().max(1));
+        match choices.below(6) {
+            0 => value = records[other].1.clone(),
+            1 => value.truncate(byte),
+            2 => value.insert(byte, choices.below(256) as u8),
+            _ if value.is_empty() => value.push(0xff),
+            3 => value[byte] = self.generator.one(&[0, 1, 0x7f, 0x80, 0xff]),
+            _ => value[byte] ^= 1 << choices.below(8),
+        }
+        let mut batch = Batch::default();
+        match self.generator.choices.below(8) {
+            0 => batch.delete(space, &key),
+            _ => batch.put(space, &key, value.into()),
+        }
+        self.log.push(format!("damage: {} {}", space.name(), key.escape_ascii()));
+        engine.commit(batch).expect("a commit");
+    }
+
+    /// Holds all that is stored against the rules, and looks what there is to be found.
+    pub fn check_damaged(&self) {
+        let _ = self.db.check();
     }
 
     /// Holds all that is stored against the rules.
