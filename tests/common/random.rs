@@ -7,7 +7,7 @@ use super::resp::read_reply;
 use bytes::Bytes;
 use diskdb::api::{Connection, Db};
 use diskdb::clock::{Clock, ManualClock};
-use diskdb::commands::spec::{Flags, Group};
+use diskdb::commands::spec::Group;
 use diskdb::commands::syntax::{self, Argument, Kind, Repeated};
 use diskdb::commands::{self, Context, Found};
 use diskdb::config::Settings;
@@ -100,8 +100,24 @@ const LEX_BOUNDS: &[&str] = &["-", "+", "-", "+", "[m1", "(m2", "[m", "(", "(zz"
 
 /// What makes values, or moves them. They are called more often than others, or there would be little to read.
 const MAKERS: &[&str] = &[
-    "set", "setrange", "setbit", "lpush", "rpush", "hset", "hsetex", "sadd", "zadd", "pfadd", "xadd",
-    "geoadd", "arset", "dump", "restore",
+    "set",
+    "setrange",
+    "setbit",
+    "lpush",
+    "rpush",
+    "hset",
+    "hsetex",
+    "sadd",
+    "zadd",
+    "pfadd",
+    "xadd",
+    "xadd",
+    "xgroup|create",
+    "xreadgroup",
+    "geoadd",
+    "arset",
+    "dump",
+    "restore",
 ];
 
 /// What members, scores and the like are.
@@ -222,7 +238,8 @@ impl<C: Choices> Generator<C> {
         let found = from[at];
         self.wide = MAKERS.contains(&found.name.as_str()) && self.chance(30);
         self.lex = found.name.contains("lex") || found.name.starts_with("zrange") && self.chance(4);
-        if found.entry.spec.flags.has(Flags::WRITE) && found.name.starts_with("flush") && !self.chance(8) {
+        let is_rare = found.name.starts_with("flush") || found.name == "pfselftest";
+        if is_rare && !self.chance(8) {
             return vec![Bytes::from_static(b"PING")];
         }
         self.group = found.entry.spec.group;
@@ -243,6 +260,7 @@ impl<C: Choices> Generator<C> {
         }
         let times = match argument.repeated {
             Repeated::Once => 1,
+            _ if self.is_stream() && !self.wide && !self.chance(4) => 1,
             _ if self.wide => self.one(&[100, 300, 3000]),
             _ if self.chance(25) => 1 + self.choices.below(200),
             _ => 1 + self.choices.below(4),
@@ -286,6 +304,22 @@ impl<C: Choices> Generator<C> {
                 let key = self.one(own);
                 self.push(key);
             }
+            (_, "group" | "consumer") => self.any(&["g1", "g2", "g2", "g3"]),
+            (_, "id" | "start" | "end" | "lastid" | "last-id" | "max-deleted-id") if self.is_stream() => {
+                if self.chance(2) {
+                    self.any(IDS)
+                } else {
+                    let number = self.choices.below(90);
+                    self.push(format!("{}-{}", number / 3, number % 3));
+                }
+            }
+            (
+                _,
+                "min-idle-time" | "milliseconds" | "ms" | "threshold" | "maxcount" | "maxsize"
+                | "entries-read",
+            ) => {
+                self.any(&["0", "0", "1", "5", "20", "1000", "-1", "x"]);
+            }
             (_, "timeout") => self.any(&["0", "0", "0", "1", "1", "0.01", "-1", "x"]),
             (_, "ttl") => self.any(&["0", "0", "0", "1", "5000", "-1", "x"]),
             (_, "cursor") if !self.chance(3) => self.push("0"),
@@ -297,7 +331,6 @@ impl<C: Choices> Generator<C> {
                 let payload = self.payloads.get(at).cloned().unwrap_or_default();
                 self.words.push(payload);
             }
-            (_, "id" | "lastid" | "last-id") => self.any(IDS),
             (_, "encoding") => self.any(BIT_FIELDS),
             (_, "db" | "destination-db" | "index1" | "index2") => {
                 self.any(&["0", "0", "1", "1", "1", "-1", "99"])
@@ -330,6 +363,10 @@ impl<C: Choices> Generator<C> {
                 self.push(number.to_string());
             }
         }
+    }
+
+    fn is_stream(&self) -> bool {
+        self.group.name() == "stream"
     }
 
     fn any(&mut self, of: &[&str]) {

@@ -58,6 +58,9 @@ impl Part<'_> {
 
 /// Calls `visit` with each run of the bytes in `range` (which lies within the value) and with its
 /// position, in order, until it breaks. Costs what is stored of the range.
+///
+/// # Errors
+/// When the range is longer than a string may be.
 pub fn walk(
     tx: &ReadTx,
     meta: &Meta,
@@ -67,6 +70,8 @@ pub fn walk(
     if range.is_empty() {
         return Ok(());
     }
+    // A header that promises more is damaged, or the limit was higher: nobody may wait for so much.
+    super::check_len(tx, Some(range.end - range.start))?;
     let Some(outside) = meta.outside else {
         let _ = visit(range.start, Part::Bytes(&meta.inline[range.start as usize..range.end as usize]));
         return Ok(());
