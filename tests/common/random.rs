@@ -441,6 +441,8 @@ impl<C: Choices> Generator<C> {
 struct Client {
     connection: Connection,
     waiting: Option<Vec<Bytes>>,
+    /// Whether it has said MULTI.
+    queues: bool,
 }
 
 /// So many commands are shown when something is wrong.
@@ -465,7 +467,8 @@ impl<C: Choices> History<C> {
         let settings = Settings { proto_max_bulk_len: 1 << 20, ..Settings::default() };
         let db = Db::over_with_clock(Box::new(MemoryEngine::new()), settings, clock.clone());
         let db = db.expect("an empty database opens");
-        let clients = (0..4).map(|_| Client { connection: db.connect(), waiting: None }).collect();
+        let clients =
+            (0..4).map(|_| Client { connection: db.connect(), waiting: None, queues: false }).collect();
         History {
             generator: Generator::new(choices, clock.clone()),
             db,
@@ -497,7 +500,9 @@ impl<C: Choices> History<C> {
             }
             _ => match self.clients[client].waiting.take() {
                 None => {
-                    let words = self.generator.command();
+                    let ends = self.clients[client].queues && self.generator.chance(6);
+                    let words =
+                        if ends { vec![Bytes::from_static(b"EXEC")] } else { self.generator.command() };
                     self.run(client, words);
                 }
                 Some(words) => self.go_on(client, words),
@@ -523,7 +528,12 @@ impl<C: Choices> History<C> {
             words.iter().map(|word| format!("\"{}\"", word[..word.len().min(60)].escape_ascii())).collect();
         self.log.push(format!("{client}: {}", shown.join(" ")));
         self.words = words.len();
-        let Client { connection, waiting } = &mut self.clients[client];
+        let Client { connection, waiting, queues } = &mut self.clients[client];
+        match words[0].to_ascii_lowercase().as_slice() {
+            b"multi" => *queues = true,
+            b"exec" | b"discard" | b"reset" => *queues = false,
+            _ => {}
+        }
         let session = &mut connection.session;
         let had_ended = session.wait_ended;
         match commands::execute(&mut Context::new(self.db.instance(), session), &words) {

@@ -247,7 +247,10 @@ impl Array {
     pub fn positions(&self, tx: &ReadTx, span: Span) -> Result<Vec<Option<Bytes>>> {
         let (mut found, mut next) = (Vec::new(), if span.reverse { span.high } else { span.low });
         self.visit(tx, span, |index, value| {
-            found.extend(std::iter::repeat_n(None, index.abs_diff(next) as usize));
+            let gap = if span.reverse { next.checked_sub(index) } else { index.checked_sub(next) };
+            // A damaged page may have any index.
+            let gap = gap.filter(|_| (span.low..=span.high).contains(&index)).ok_or(BAD)?;
+            found.extend(std::iter::repeat_n(None, gap as usize));
             found.push(Some(value));
             next = if span.reverse { index.wrapping_sub(1) } else { index + 1 };
             Ok(ControlFlow::Continue(()))
