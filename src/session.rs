@@ -147,6 +147,7 @@ impl Session {
             instance.waiters.leave(ticket);
         }
         self.watched.iter().for_each(|watch| instance.watches.leave(watch));
+        instance.monitors.leave(&self.client);
         instance.clients.unregister(self.id);
     }
 

@@ -246,6 +246,7 @@ impl Command for Reset {
 impl SessionCommand for Reset {
     fn run(self, context: &mut Context<'_>) -> Result<Reply> {
         super::transaction::end(context.session, context.instance);
+        context.instance.monitors.leave(&context.session.client);
         context.session.reset(&context.instance.acl);
         Ok(Reply::Simple("RESET".into()))
     }

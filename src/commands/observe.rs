@@ -3,8 +3,10 @@
 use super::spec::Flags;
 use super::{Context, Found, all_found};
 use crate::config::{Flag, directive};
+use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::instance::clients::Transport;
 use crate::instance::slowlog::SlowCall;
 use crate::instance::stats::CommandStats;
 use crate::protocol::Reply;
@@ -33,6 +35,9 @@ pub(super) fn called(context: &Context, found: &Found, words: &[Bytes], ns: u64,
     if result.as_ref().is_err_and(Error::asks_again) {
         return;
     }
+    if !instance.monitors.is_empty() {
+        monitored(context, found, words);
+    }
     let command = stats_of(instance, found.id);
     instance.stats.called(command, ns);
     match result {
@@ -50,6 +55,28 @@ pub(super) fn called(context: &Context, found: &Found, words: &[Bytes], ns: u64,
     if instance.slowlog.wants(duration_us) || instance.latency.wants(duration_us) {
         slow(context, found, words, duration_us);
     }
+}
+
+/// Tells those who listen of the call, as Redis words it. It does not tell of commands of administrators.
+#[cold]
+fn monitored(context: &Context, found: &Found, words: &[Bytes]) {
+    let flags = found.entry.spec.flags;
+    if flags.has(Flags::ADMIN) || flags.has(Flags::SKIP_MONITOR) {
+        return;
+    }
+    let now_us = context.instance.keyspace.clock().now_us();
+    let address = &context.session.client.address;
+    let peer = match address.transport {
+        Transport::Unix => format!("unix:{}", address.local.trim_end_matches(":0")),
+        _ => address.peer.clone(),
+    };
+    let (seconds, rest_us) = (now_us / 1_000_000, now_us % 1_000_000);
+    let mut line = format!("{seconds}.{rest_us:06} [{} {peer}]", context.session.db);
+    for word in without_secrets(&found.name, words) {
+        line.push(' ');
+        text::quote(&word, &mut line);
+    }
+    context.instance.monitors.tell(&line);
 }
 
 #[cold]

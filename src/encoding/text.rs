@@ -129,6 +129,27 @@ pub fn canonical_f64(text: &[u8]) -> Option<f64> {
     (f64_text_with_point(number) == text).then_some(number)
 }
 
+/// Appends a word in quotes, as Redis shows bytes to people: what is not ASCII to print is escaped.
+pub fn quote(word: &[u8], out: &mut String) {
+    out.push('"');
+    for byte in word {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(*byte)]),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            7 => out.push_str("\\a"),
+            8 => out.push_str("\\b"),
+            b' '..=b'~' => out.push(char::from(*byte)),
+            other => {
+                let digit = |number: u8| char::from_digit(number.into(), 16).unwrap_or('0');
+                out.extend(['\\', 'x', digit(other >> 4), digit(other & 15)]);
+            }
+        }
+    }
+    out.push('"');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,5 +266,12 @@ mod tests {
         fn never_panics(text: Vec<u8>) {
             let _ = parse_i64(&text);
         }
+    }
+
+    #[test]
+    fn words_for_people() {
+        let mut line = String::new();
+        quote(b"a\"\\\n\r\t\x07\x08\0 ~\x7f\xff", &mut line);
+        assert_eq!(line, r#""a\"\\\n\r\t\a\b\x00 ~\x7f\xff""#);
     }
 }

@@ -16,6 +16,7 @@ impl Client {
             &counters.output_buffer_bytes,
             &counters.output_pieces_bytes,
             &counters.fieldset_bytes,
+            &counters.mail_bytes,
             &counters.queued_bytes,
             &counters.watched_bytes,
         ];

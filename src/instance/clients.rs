@@ -8,7 +8,7 @@ use super::client_memory::RecentBuffers;
 use crate::clock::Clock;
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
-use crate::protocol::Dialect;
+use crate::protocol::{Dialect, Reply};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -84,6 +84,8 @@ pub struct Counters {
     /// Commands that wait for `EXEC`, and the memory that they take.
     pub queued: AtomicUsize,
     pub queued_bytes: AtomicUsize,
+    /// Memory of messages that its owner has not taken.
+    pub mail_bytes: AtomicUsize,
     /// Keys that it watches, and the memory that this takes.
     pub watched: AtomicUsize,
     pub watched_bytes: AtomicUsize,
@@ -154,6 +156,8 @@ pub struct Client {
     last_command: AtomicU32,
     killed: AtomicBool,
     block: AtomicU8,
+    mail: Mutex<Vec<Reply>>,
+    has_mail: AtomicBool,
     waker: OnceLock<Waker>,
 }
 
@@ -172,6 +176,8 @@ impl Client {
             last_command: AtomicU32::new(0),
             killed: AtomicBool::new(false),
             block: AtomicU8::new(block::NONE),
+            mail: Mutex::default(),
+            has_mail: AtomicBool::new(false),
             waker: OnceLock::new(),
         }
     }
@@ -258,7 +264,7 @@ impl Client {
         self.flags.load(Ordering::Relaxed) & flag as u32 != 0
     }
 
-    /// Names what makes the owner look at [`Client::is_killed`], [`Client::unblocked`] and the
+    /// Names what makes the owner look at [`Client::is_killed`], [`Client::unblocked`], the mail and the
     /// pause; called from any thread. Only the first one counts.
     pub fn on_wake(&self, waker: impl Fn() + Send + Sync + 'static) {
         let _ = self.waker.set(Box::new(waker));
@@ -268,6 +274,28 @@ impl Client {
         if let Some(waker) = self.waker.get() {
             waker();
         }
+    }
+
+    /// Leaves the client a message of about so many bytes, which no request of its own has asked for.
+    pub fn deliver(&self, message: Reply, bytes: usize) {
+        {
+            let mail = &mut *self.mail.lock();
+            mail.push(message);
+            self.counters.mail_bytes.fetch_add(bytes + size_of::<Reply>(), Ordering::Relaxed);
+            self.has_mail.store(true, Ordering::Release);
+        }
+        self.wake();
+    }
+
+    /// The messages since the last time, oldest first. One load if there are none.
+    pub fn take_mail(&self) -> Vec<Reply> {
+        if !self.has_mail.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mail = &mut *self.mail.lock();
+        self.has_mail.store(false, Ordering::Release);
+        self.counters.mail_bytes.store(0, Ordering::Relaxed);
+        std::mem::take(mail)
     }
 
     /// Asks the owner to close the connection at once.

@@ -9,6 +9,7 @@ pub mod health;
 pub mod histogram;
 pub mod latency;
 pub mod lifecycle;
+pub mod monitors;
 pub mod process;
 pub mod saves;
 pub mod settings;
@@ -44,6 +45,7 @@ pub struct Instance {
     pub slowlog: Slowlog,
     pub waiters: Arc<waiters::Waiters>,
     pub watches: Arc<watches::Watches>,
+    pub monitors: monitors::Monitors,
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
     pub disk_room: Arc<disk_room::DiskRoom>,
@@ -133,6 +135,7 @@ impl Instance {
             slowlog: Slowlog::new(-1, 0),
             waiters,
             watches,
+            monitors: monitors::Monitors::default(),
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
             disk_room: Arc::default(),

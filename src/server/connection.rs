@@ -184,11 +184,27 @@ impl Connection {
 
     /// Waits for more from the client. False: it is over.
     fn poll_input(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<bool> {
+        self.take_mail(worker);
         // Replies first: who does not read them, is not read from.
         if !std::task::ready!(self.poll_drained_or_in_turn(cx)) {
             return Poll::Ready(false);
         }
         if self.closing.get() { Poll::Ready(false) } else { self.poll_read(worker, cx) }
+    }
+
+    /// Puts what others have to tell the client behind its replies.
+    fn take_mail(&self, worker: &Worker) {
+        let mail = self.client.take_mail();
+        if mail.is_empty() {
+            return;
+        }
+        let io = &mut *self.io.borrow_mut();
+        let dialect = io.session.as_ref().map_or(Dialect::Resp2, |session| session.dialect);
+        mail.iter().for_each(|message| io.output.write(message, dialect));
+        self.publish(io);
+        if worker.is_over_hard_limit(&self.client, io.output.len()) {
+            self.cut_for_output(io.output.len());
+        }
     }
 
     /// Reads what the client has sent. False: it is gone.
@@ -475,6 +491,7 @@ impl Connection {
         let mut time = pin!(tokio::time::sleep(time));
         poll_fn(|cx| {
             self.register(cx);
+            self.take_mail(worker);
             let is_gone = self.poll_drained(cx) == Poll::Ready(false);
             if is_gone || self.closing.get() || is_over() {
                 return Poll::Ready(());

@@ -53,6 +53,28 @@ def test_pipeline(client):
     assert replies[1::2] == [b"%d" % number for number in range(5_000)]
 
 
+def test_transactions(client):
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.set("key", "1").incr("key").lpush("key", "x").get("key")
+        replies = pipeline.execute(raise_on_error=False)
+    assert replies[:2] == [True, 2] and replies[3] == b"2"
+    assert isinstance(replies[2], redis.ResponseError)
+    with client.pipeline() as pipeline:
+        pipeline.watch("key")
+        client.incr("key")
+        pipeline.multi()
+        pipeline.set("key", "lost")
+        with pytest.raises(redis.WatchError):
+            pipeline.execute()
+    assert client.get("key") == b"3"
+
+
+def test_monitor(client):
+    with client.monitor() as monitor:
+        client.set("key", "a b")
+        assert monitor.next_command()["command"] == "SET key a b"
+
+
 def test_large_values(client):
     value = bytes(range(256)) * (20 * 4096)  # 20 MB
     client.set("large", value)

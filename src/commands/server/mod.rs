@@ -8,6 +8,7 @@ mod lifecycle;
 mod lolwut;
 mod memory;
 mod module;
+mod monitor;
 mod saving;
 mod slowlog;
 
@@ -31,6 +32,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::session::<lolwut::Lolwut>(),
     Entry::container(MEMORY, memory::SUBCOMMANDS),
     Entry::container(MODULE, module::SUBCOMMANDS),
+    Entry::session::<monitor::Monitor>(),
     Entry::session::<lifecycle::Role>(),
     Entry::session::<saving::Save>(),
     Entry::session::<lifecycle::Shutdown>(),
