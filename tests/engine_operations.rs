@@ -279,3 +279,16 @@ fn the_page_is_up_to_date() {
         numbers may be so, and commit it. First difference: {difference:?}"
     );
 }
+
+#[test]
+fn ltrim_does_not_read_what_it_takes_out() {
+    let (mut client, engine) = database();
+    many(100_000, "RPUSH k", |number| format!("element{number}"))
+        .iter()
+        .for_each(|line| call(&mut client, line));
+    let before = Count::now(&engine.faults.work);
+    call(&mut client, "LTRIM k 60000 60009");
+    let Count([gets, scans, ..]) = Count::now(&engine.faults.work).since(before);
+    // The nodes above the leaves, and the leaves where the range begins and ends.
+    assert!(gets < 100 && scans == 0, "{gets} reads, {scans} scans");
+}

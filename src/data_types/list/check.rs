@@ -44,7 +44,7 @@ pub fn check(tx: &ReadTx, meta: &Meta) -> Result<()> {
     if sequence.is_empty() || meta.outside.is_some_and(|outside| outside.len != sequence.len()) {
         return Err(BAD_LEN.into());
     }
-    if head.bytes != bytes || head.apart != apart {
+    if head.bytes.is_some_and(|known| known != bytes) || head.apart != apart {
         return Err(BAD_BYTES.into());
     }
     let expected = [(Space::Index, found), (Space::Blob, apart), (Space::Data, 0)];

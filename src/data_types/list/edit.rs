@@ -17,6 +17,12 @@ use std::ops::Range;
 /// Bytes of a listpack that has nothing in it.
 const LISTPACK_FRAME: u64 = 7;
 
+/// No element takes less in a listpack.
+const LEAST_BYTES: u64 = 2;
+
+/// So many elements go at once without a look at them.
+const MANY: u64 = 512;
+
 /// Where the number of elements is what is limited, a node of Redis has no more bytes.
 const SAFE_BYTES: u64 = 8192;
 
@@ -64,7 +70,7 @@ impl Edit {
 
     /// The entry for an element, which is written if it is to lie apart.
     fn entry(&mut self, tx: &mut WriteTx, element: &Bytes) -> Vec<u8> {
-        self.head.bytes = self.head.bytes.saturating_add(listpack_bytes(element));
+        self.head.bytes = self.head.bytes.map(|bytes| bytes.saturating_add(listpack_bytes(element)));
         if element.len() <= INLINE_BYTES {
             return Entry::Inline(element.clone()).encode();
         }
@@ -77,7 +83,7 @@ impl Edit {
     /// An entry has left the tree.
     fn left(&mut self, tx: &mut WriteTx, entry: Bytes) -> Result<()> {
         let entry = Entry::decode(entry)?;
-        self.head.bytes = self.head.bytes.saturating_sub(entry.listpack_bytes());
+        self.head.bytes = self.head.bytes.map(|bytes| bytes.saturating_sub(entry.listpack_bytes()));
         if let Entry::Apart { number, .. } = entry {
             tx.write(Space::Blob, &apart_key(self.namespace(), self.version, number), None);
             self.head.apart = self.head.apart.saturating_sub(1);
@@ -125,12 +131,22 @@ impl Edit {
         Ok(())
     }
 
-    /// Keeps only the elements of a range of places. O(log n + what goes), O(1) if all goes.
+    /// Keeps only the elements of a range of places. O(log n + pages that go), O(1) if all goes; if some
+    /// elements are kept apart, O(log n + what goes).
     pub fn trim(&mut self, tx: &mut WriteTx, keep: Range<u64>) -> Result<()> {
         if keep.is_empty() {
             // The key goes, and what lies outside the header goes with it.
-            (self.sequence, self.head) = (Sequence::empty(), Head::default());
+            (self.sequence, self.head) = (Sequence::empty(), Head::EMPTY);
             return Ok(());
+        }
+        let goes = self.len() - (keep.end - keep.start);
+        if goes > MANY && self.head.apart == 0 {
+            // Their pages go unread, so nobody knows how long they were.
+            self.head.bytes = None;
+            let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
+            let tree = self.sequence.settled(&pages)?;
+            tree.remove_range(&pages, keep.end..tree.len())?;
+            return tree.remove_range(&pages, 0..keep.start);
         }
         for (end, count) in [(End::Right, self.len() - keep.end), (End::Left, keep.start)] {
             for entry in self.popped(tx, end, count)? {
@@ -176,9 +192,9 @@ impl Edit {
             }
             return Ok(());
         }
-        let keyspace = tx.keyspace();
-        self.head.quicklist =
-            !keyspace.list_listpack() || self.is_quicklist(keyspace.list_max_listpack_size());
+        let limit = tx.keyspace().list_max_listpack_size();
+        let bytes = self.listpack_bytes(tx, limit)?;
+        self.head.quicklist = !tx.keyspace().list_listpack() || self.is_quicklist(limit, bytes);
         let len = self.len();
         let mut inline = self.head.encode();
         let mut pages = WritePages::new(tx, self.slot.namespace(), self.version, &[]);
@@ -190,10 +206,25 @@ impl Edit {
         Ok(())
     }
 
+    /// What the elements would take in a listpack. They are looked at only if that is not known, and they
+    /// are so few that it may matter.
+    fn listpack_bytes(&mut self, tx: &WriteTx, limit: i32) -> Result<u64> {
+        let least_bytes = self.len().saturating_mul(LEAST_BYTES);
+        if self.head.bytes.is_none() && !self.is_quicklist(limit, least_bytes) {
+            let pages = ReadPages::new(tx, self.namespace(), self.version, &[]);
+            let mut bytes = 0u64;
+            for entry in self.sequence.entries(&pages, 0..self.len()) {
+                bytes = bytes.saturating_add(Entry::decode(entry?)?.listpack_bytes());
+            }
+            self.head.bytes = Some(bytes);
+        }
+        Ok(self.head.bytes.unwrap_or(u64::MAX))
+    }
+
     /// Redis turns a listpack that has become too large into a quicklist, and a quicklist back that
-    /// has shrunk to half of that.
-    fn is_quicklist(&self, limit: i32) -> bool {
-        let (len, bytes) = (self.len(), self.head.bytes.saturating_add(LISTPACK_FRAME));
+    /// has shrunk to half of that. `bytes` are those of the elements.
+    fn is_quicklist(&self, limit: i32, bytes: u64) -> bool {
+        let (len, bytes) = (self.len(), bytes.saturating_add(LISTPACK_FRAME));
         let shrank = len < self.old_len;
         if self.head.quicklist && !shrank {
             return true;
@@ -217,7 +248,7 @@ pub fn put(
     expire_at_ms: Option<u64>,
     event: Event,
 ) -> Result<()> {
-    let (slot, version, head) = (slot.clone(), tx.new_version(), Head::default());
+    let (slot, version, head) = (slot.clone(), tx.new_version(), Head::EMPTY);
     let mut list = Edit { slot, version, head, sequence: Sequence::empty(), expire_at_ms, old_len: 0 };
     list.push(tx, End::Right, elements)?;
     list.finish(tx, event)

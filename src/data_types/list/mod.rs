@@ -3,7 +3,8 @@
 //!
 //! The header keeps, before these: twice the number of elements that are kept apart,
 //! plus 1 if Redis would have a quicklist (varint), and the bytes that Redis would have in a listpack
-//! (varint). A list without pages and without elements apart has no version.
+//! (varint; 0 where they are not known, as after a large LTRIM, but are surely too many for one). A list
+//! without pages and without elements apart has no version.
 
 mod check;
 mod edit;
@@ -33,22 +34,30 @@ pub enum End {
     Right,
 }
 
+/// Stored as the bytes of a list's elements where these are not known: no element takes none.
+const NOT_KNOWN: u64 = 0;
+
 /// What the header keeps before the tree.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Head {
     /// Elements kept apart.
     apart: u64,
     /// Redis would have a quicklist and not a listpack.
     quicklist: bool,
-    /// What the elements would take in a listpack.
-    bytes: u64,
+    /// What the elements would take in a listpack; none: not known, and too much for one.
+    bytes: Option<u64>,
+}
+
+impl Head {
+    /// That of an empty list.
+    const EMPTY: Head = Head { apart: 0, quicklist: false, bytes: Some(0) };
 }
 
 impl Head {
     fn encode(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128);
         varint::put(&mut out, self.apart << 1 | u64::from(self.quicklist));
-        varint::put(&mut out, self.bytes);
+        varint::put(&mut out, self.bytes.unwrap_or(NOT_KNOWN));
         out
     }
 
@@ -59,12 +68,13 @@ impl Head {
         let bytes = varint::take(&mut rest)?;
         let front = inline.len() - rest.len();
         inline.advance(front);
+        let bytes = (bytes != NOT_KNOWN).then_some(bytes);
         Ok((Head { apart: first >> 1, quicklist: first & 1 == 1, bytes }, inline))
     }
 }
 
 fn open(meta: Option<&Meta>) -> Result<(Head, Sequence)> {
-    let Some(meta) = meta else { return Ok((Head::default(), Sequence::empty())) };
+    let Some(meta) = meta else { return Ok((Head::EMPTY, Sequence::empty())) };
     let (head, rest) = Head::decode(meta.inline.clone())?;
     Ok((head, Sequence::decode(rest)?))
 }
@@ -234,10 +244,13 @@ mod tests {
 
     #[test]
     fn golden_head() {
-        let head = Head { apart: 1, quicklist: true, bytes: 300 };
+        let head = Head { apart: 1, quicklist: true, bytes: Some(300) };
         let bytes = [head.encode(), b"rest".to_vec()].concat();
         assert_eq!(bytes, b"\x03\xac\x02rest");
         assert_eq!(Head::decode(bytes.into()).unwrap(), (head, Bytes::from_static(b"rest")));
+        let trimmed = Head { bytes: None, ..head };
+        assert_eq!(trimmed.encode(), b"\x03\0");
+        assert_eq!(Head::decode(trimmed.encode().into()).unwrap(), (trimmed, Bytes::new()));
         assert!(Head::decode(Bytes::from_static(b"\x80")).is_err());
     }
 
