@@ -172,3 +172,130 @@ fn replies_are_those_of_redis() {
         }
     }
 }
+
+/// Texts of numbers, and what is nearly one.
+fn weird_number(rng: &mut Rng) -> Vec<u8> {
+    const NAMES: &[&str] = &[
+        "nan",
+        "-nan",
+        "NaN",
+        "nan(1)",
+        "inf",
+        "+inf",
+        "-inf",
+        "Inf",
+        "INFINITY",
+        "-infinity",
+        "infinit",
+        "in",
+        "",
+        "-",
+        "+",
+        ".",
+        "e",
+        "0",
+        "-0",
+        "+0",
+        "00",
+        "1.7976931348623157e308",
+        "1.7976931348623159e308",
+        "5e-324",
+        "2e-324",
+        "4.9406564584124654e-324",
+        "2.2250738585072014e-308",
+        "9007199254740993",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "18446744073709551616",
+        "0.1",
+        "0.30000000000000004",
+        "1e",
+        "1e+",
+        "0x",
+        "0xg",
+        "1_0",
+        "1,5",
+        "--1",
+        "+-1",
+        "1 ",
+        " 1",
+        "\t1",
+        "1\n",
+        "1d",
+        "1f",
+        "0b1",
+        "0x1p",
+        "0x1p-1074",
+        "0x.8p1",
+        "1e400",
+        "1e-400",
+        "0e400",
+        "1e99999999999999999999",
+        "1e-99999999999999999999",
+        "\u{661}",
+    ];
+    let digits =
+        |rng: &mut Rng, most: usize| -> String { (0..rng.usize(..=most)).map(|_| rng.digit(10)).collect() };
+    let mut text = match rng.u8(..8) {
+        0 | 1 => NAMES[rng.usize(..NAMES.len())].to_owned(),
+        2 => f64::from_bits(rng.u64(..)).to_string(),
+        3 => format!("{:e}", f64::from_bits(rng.u64(..))),
+        4 => format!(
+            "{}0x{:x}.{:x}p{}",
+            ["", "-", "+"][rng.usize(..3)],
+            rng.u32(..),
+            rng.u32(..),
+            rng.i32(-1100..1100)
+        ),
+        5 => rng.i64(..).to_string(),
+        _ => {
+            let exponent = if rng.bool() { format!("e{}", rng.i32(-330..330)) } else { String::new() };
+            format!("{}{}.{}{exponent}", ["", "-", "+"][rng.usize(..3)], digits(rng, 25), digits(rng, 25))
+        }
+    };
+    if rng.u8(..10) == 0 {
+        text.insert(0, [' ', '+', '-', '0', 'x', '\0'][rng.usize(..6)]);
+    }
+    let mut bytes = text.into_bytes();
+    if rng.u8(..20) == 0 && !bytes.is_empty() {
+        let place = rng.usize(..bytes.len());
+        bytes[place] = rng.u8(..);
+    }
+    bytes
+}
+
+#[test]
+fn weird_numbers_are_read_and_shown_as_by_redis() {
+    let Some(mut oracle) = Oracle::start(10_000) else { return };
+    let word = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    for number in 0..oracle.commands {
+        let rng = &mut oracle.rng;
+        let key = word(["small", "large"][rng.usize(..2)]);
+        let member = word(&format!("m{}", rng.u8(..if key == "small" { 8 } else { 200 })));
+        let (text, other): (Bytes, Bytes) = (weird_number(rng).into(), weird_number(rng).into());
+        let call: Vec<Bytes> = match rng.u8(..14) {
+            0..4 => vec![word("ZADD"), key, text, member],
+            4 => vec![word("ZADD"), key, word(["GT", "LT", "XX", "CH"][rng.usize(..4)]), text, member],
+            5 => vec![word("ZADD"), key, word("INCR"), text, member],
+            6 | 7 => vec![word("ZINCRBY"), key, text, member],
+            8 => vec![word("ZSCORE"), key, member],
+            9 => vec![word("ZCOUNT"), key, text, other],
+            10 => vec![word("ZRANGEBYSCORE"), key, text, other, word("WITHSCORES")],
+            11 => {
+                let weights = [word("WEIGHTS"), text];
+                let of = [word("ZUNION"), word("1"), key];
+                of.into_iter().chain(weights).chain([word("WITHSCORES")]).collect()
+            }
+            12 => vec![word("BZPOPMIN"), key, word("0.01")],
+            _ => vec![word("ZRANGE"), key, word("0"), word("-1"), word("WITHSCORES")],
+        };
+        oracle.compare(&call);
+        // Large enough for another encoding, and small again.
+        if number % 2000 == 0 {
+            oracle.compare(&words("DEL small large"));
+            for member in 0..200 {
+                oracle.compare(&words(&format!("ZADD large {member} m{member}")));
+            }
+        }
+    }
+}

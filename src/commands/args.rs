@@ -5,9 +5,6 @@ use crate::error::{Error, Result};
 use crate::keyspace::DbIndex;
 use bytes::Bytes;
 
-/// How many random members a command gives with repetition, for a number that a client chose.
-pub const MAX_REPEATS: u64 = 1 << 24;
-
 /// The words of a command after its name (and its container's).
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
@@ -120,16 +117,16 @@ impl<'a> Args<'a> {
         Ok(count)
     }
 
-    /// How many members a client wants, repeated ones if it is negative; `most` either way.
+    /// The next word as how many members a client wants, repeated ones if it is negative.
     ///
     /// # Errors
-    /// [`Error::NotInteger`]; when it is out of range.
-    pub fn repeats(word: &[u8], most: i64) -> Result<i64> {
-        let count = text::parse_i64(word).ok_or(Error::NotInteger)?;
-        if count < -most || count > most {
-            return Err(Error::err(format_args!(
-                "value is out of range, value must between -{most} and {most}"
-            )));
+    /// [`Error::NotInteger`]; when it has no opposite.
+    pub fn repeats(&mut self) -> Result<i64> {
+        let count = self.integer()?;
+        if count == i64::MIN {
+            return Err(Error::text(
+                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+            ));
         }
         Ok(count)
     }

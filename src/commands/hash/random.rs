@@ -1,7 +1,8 @@
 //! `HRANDFIELD`.
 
 use super::READ_KEY;
-use crate::commands::args::{Args, MAX_REPEATS};
+use crate::commands::args::Args;
+use crate::commands::draw::draw;
 use crate::commands::spec::{Arity, Group, Spec};
 use crate::commands::{Command, ReadCommand};
 use crate::data_types::hash;
@@ -32,7 +33,7 @@ impl Command for HRandField {
         if args.is_empty() {
             return Ok(HRandField { key, count: None, with_values: false });
         }
-        let count = Args::repeats(&args.bytes()?, i64::MAX)?;
+        let count = args.repeats()?;
         let with_values = args.take("WITHVALUES");
         args.end()?;
         if with_values && count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
@@ -57,11 +58,7 @@ impl ReadCommand for HRandField {
         let pairs = if count >= 0 {
             hash.sample(tx, count.unsigned_abs())?
         } else {
-            if count.unsigned_abs() > MAX_REPEATS {
-                return Err(Error::OutOfRange);
-            }
-            let random = |_| hash.random(tx).transpose();
-            (0..count.unsigned_abs()).map_while(random).collect::<Result<_>>()?
+            draw(count.unsigned_abs(), || hash.random(tx), |(field, value)| field.len() + value.len())?
         };
         let pairs = pairs.into_iter();
         Ok(if self.with_values {

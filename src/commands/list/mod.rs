@@ -13,10 +13,10 @@ use super::spec::{KeyFlags, KeySpec};
 use crate::data_types::list::End;
 use crate::error::{Error, Result};
 use crate::keyspace::event::Event;
-pub use blocking::{BLMPop, BLMove, BLMoveM, BLPop, BRPop, BRPopLPush};
+pub use blocking::{BLMove, BLMoveM, BLPop, BRPop, BRPopLPush};
 pub use change::{LInsert, LRem, LSet, LTrim};
 pub use moves::{LMove, LMoveM, RPopLPush};
-pub use pop::{LMPop, LPop, RPop};
+pub use pop::{BLMPop, LMPop, LPop, RPop};
 pub use push::{LPush, LPushX, RPush, RPushX};
 pub use read::{LIndex, LLen, LPos, LRange};
 

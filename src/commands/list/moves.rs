@@ -13,19 +13,19 @@ use bytes::Bytes;
 
 /// How many elements go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Amount {
-    pub count: u64,
+struct Amount {
+    count: u64,
     /// Fewer do not go at all.
-    pub exactly: bool,
+    exactly: bool,
     /// Each goes by itself; otherwise they stay in their order.
-    pub one_by_one: bool,
+    one_by_one: bool,
 }
 
 impl Amount {
-    pub(super) const ONE: Amount = Amount { count: 1, exactly: false, one_by_one: true };
+    const ONE: Amount = Amount { count: 1, exactly: false, one_by_one: true };
 
     /// Reads `[<COUNT | EXACTLY> count <OBO | BULK>]` up to the end.
-    pub(super) fn parse(args: &mut Args) -> Result<Amount> {
+    fn parse(args: &mut Args) -> Result<Amount> {
         if args.is_empty() {
             return Ok(Amount::ONE);
         }
@@ -37,24 +37,34 @@ impl Amount {
     }
 }
 
-/// What goes from where to where.
-pub(super) struct Movement {
+/// `LMOVE` and `BLMOVE`: one element.
+pub(super) const ONE: u8 = 0;
+/// `RPOPLPUSH` and `BRPOPLPUSH`: one element, from right to left.
+pub(super) const ROTATION: u8 = 1;
+/// `LMOVEM` and `BLMOVEM`.
+pub(super) const MANY: u8 = 2;
+
+/// What goes from where to where; `FORM` is that of the command.
+pub(super) struct Movement<const FORM: u8> {
     pub from: Bytes,
-    pub to: Bytes,
-    pub from_end: End,
-    pub to_end: End,
+    to: Bytes,
+    from_end: End,
+    to_end: End,
+    amount: Amount,
 }
 
-impl Movement {
-    /// Reads both keys and both ends.
-    pub(super) fn parse(args: &mut Args) -> Result<Movement> {
-        Ok(Movement { from: args.bytes()?, to: args.bytes()?, from_end: end(args)?, to_end: end(args)? })
-    }
-
-    /// From the right end of one to the left end of the other.
-    pub(super) fn rotation(args: &mut Args) -> Result<Movement> {
+impl<const FORM: u8> Movement<FORM> {
+    /// Reads both keys, both ends and, behind what `between` reads, the amount.
+    pub(super) fn parse<T>(
+        args: &mut Args,
+        between: impl FnOnce(&mut Args) -> Result<T>,
+    ) -> Result<(Self, T)> {
         let (from, to) = (args.bytes()?, args.bytes()?);
-        Ok(Movement { from, to, from_end: End::Right, to_end: End::Left })
+        let (from_end, to_end) =
+            if FORM == ROTATION { (End::Right, End::Left) } else { (end(args)?, end(args)?) };
+        let between = between(args)?;
+        let amount = if FORM == MANY { Amount::parse(args)? } else { Amount::ONE };
+        Ok((Movement { from, to, from_end, to_end, amount }, between))
     }
 
     pub(super) fn keys(&self) -> Keys<'_> {
@@ -62,35 +72,41 @@ impl Movement {
     }
 
     /// Moves elements; returns them in the order that they have there. None: there are too few.
-    pub(super) fn run(&self, tx: &mut WriteTx, amount: Amount) -> Result<Option<Vec<Bytes>>> {
+    pub(super) fn run(&self, tx: &mut WriteTx) -> Result<Option<Reply>> {
         let mut source = Edit::open(tx, &self.from)?;
-        let fewest = if amount.exactly { amount.count } else { 1 };
+        let fewest = if self.amount.exactly { self.amount.count } else { 1 };
         if source.len() < fewest {
             return Ok(None);
         }
-        if self.from == self.to {
-            let moved = self.take(tx, &mut source, amount)?;
+        let moved = if self.from == self.to {
+            let moved = self.take(tx, &mut source)?;
             self.put(tx, &mut source, &moved)?;
             source.notify(tx, push_event(self.to_end));
-            source.finish(tx, pop_event(self.from_end))?;
-            return Ok(Some(moved));
-        }
-        let mut target = Edit::open(tx, &self.to)?;
-        let moved = self.take(tx, &mut source, amount)?;
-        self.put(tx, &mut target, &moved)?;
-        target.finish(tx, push_event(self.to_end))?;
+            moved
+        } else {
+            let mut target = Edit::open(tx, &self.to)?;
+            let moved = self.take(tx, &mut source)?;
+            self.put(tx, &mut target, &moved)?;
+            target.finish(tx, push_event(self.to_end))?;
+            moved
+        };
         source.finish(tx, pop_event(self.from_end))?;
-        Ok(Some(moved))
+        Ok(Some(if FORM == MANY { moved.into() } else { moved.into_iter().next().into() }))
+    }
+
+    /// The reply when there are too few.
+    pub(super) fn nothing() -> Reply {
+        if FORM == MANY { Reply::NullArray } else { Reply::Null }
     }
 
     /// Pops what is to be moved; returns it in the order that it will have.
-    fn take(&self, tx: &mut WriteTx, source: &mut Edit, amount: Amount) -> Result<Vec<Bytes>> {
-        let mut taken = source.pop(tx, self.from_end, amount.count)?;
+    fn take(&self, tx: &mut WriteTx, source: &mut Edit) -> Result<Vec<Bytes>> {
+        let mut taken = source.pop(tx, self.from_end, self.amount.count)?;
         // In the order of the source.
         if self.from_end == End::Right {
             taken.reverse();
         }
-        if amount.one_by_one && self.from_end == self.to_end {
+        if self.amount.one_by_one && self.from_end == self.to_end {
             taken.reverse();
         }
         Ok(taken)
@@ -103,90 +119,65 @@ impl Movement {
         let outermost_last: Vec<Bytes> = moved.iter().rev().cloned().collect();
         target.push(tx, End::Left, &outermost_last)
     }
-
-    /// Moves one element and returns it.
-    pub(super) fn run_one(&self, tx: &mut WriteTx) -> Result<Option<Bytes>> {
-        Ok(self.run(tx, Amount::ONE)?.and_then(|mut moved| moved.pop()))
-    }
 }
 
-/// `LMOVE` and, from right to left, `RPOPLPUSH`.
-pub struct MoveOne<const ROTATES: bool>(Movement);
+/// `LMOVE`, `LMOVEM` and `RPOPLPUSH`.
+pub struct Move<const FORM: u8>(Movement<FORM>);
 
-pub type LMove = MoveOne<false>;
-pub type RPopLPush = MoveOne<true>;
+pub type LMove = Move<ONE>;
+pub type LMoveM = Move<MANY>;
+pub type RPopLPush = Move<ROTATION>;
 
-impl<const ROTATES: bool> Command for MoveOne<ROTATES> {
+impl<const FORM: u8> Command for Move<FORM> {
     const SPEC: Spec = {
-        let (name, arity) = if ROTATES { ("RPOPLPUSH", 3) } else { ("LMOVE", 5) };
-        let spec = Spec::new(name, Group::List, Arity::Exactly(arity)).keys(MOVE_KEYS).flags(Flags::DENYOOM);
-        if ROTATES {
-            spec.syntax("source destination")
+        let (name, arity) = match FORM {
+            MANY => ("LMOVEM", Arity::AtLeast(5)),
+            ROTATION => ("RPOPLPUSH", Arity::Exactly(3)),
+            _ => ("LMOVE", Arity::Exactly(5)),
+        };
+        let spec = Spec::new(name, Group::List, arity).keys(MOVE_KEYS).flags(Flags::DENYOOM);
+        match FORM {
+            MANY => spec
+                .syntax(
+                    "source destination <LEFT | RIGHT> <LEFT | RIGHT> \
+                     [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
+                )
+                .doc(
+                    "8.10.0",
+                    "O(N) where N is the number of elements moved.",
+                    "Moves up to (or exactly) a number of elements from one list to another and returns them. \
+                     Deletes the source list if it becomes empty.",
+                ),
+            ROTATION => spec
+                .syntax("source destination")
                 .doc(
                     "1.2.0",
                     "O(1)",
                     "Returns the last element of a list after removing and pushing it to another list. Deletes \
                      the list if the last element was popped.",
                 )
-                .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments")
-        } else {
-            spec.syntax("source destination <LEFT | RIGHT> <LEFT | RIGHT>").doc(
+                .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments"),
+            _ => spec.syntax("source destination <LEFT | RIGHT> <LEFT | RIGHT>").doc(
                 "6.2.0",
                 "O(1)",
                 "Returns an element after popping it from one list and pushing it to another. Deletes the list \
                  if the last element was moved.",
-            )
+            ),
         }
     };
-    type Output = Option<Bytes>;
+    type Output = Reply;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        if ROTATES { Movement::rotation(args) } else { Movement::parse(args) }.map(MoveOne)
+        Ok(Move(Movement::parse(args, |_| Ok(()))?.0))
     }
 }
 
-impl<const ROTATES: bool> WriteCommand for MoveOne<ROTATES> {
+impl<const FORM: u8> WriteCommand for Move<FORM> {
     fn keys(&self) -> Keys<'_> {
         self.0.keys()
     }
 
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<Option<Bytes>> {
-        self.0.run_one(tx)
-    }
-}
-
-/// `LMOVEM`.
-pub struct LMoveM {
-    movement: Movement,
-    amount: Amount,
-}
-
-impl Command for LMoveM {
-    const SPEC: Spec = Spec::new("LMOVEM", Group::List, Arity::AtLeast(5))
-        .keys(MOVE_KEYS)
-        .flags(Flags::DENYOOM)
-        .syntax(
-            "source destination <LEFT | RIGHT> <LEFT | RIGHT> [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
-        )
-        .doc(
-            "8.10.0",
-            "O(N) where N is the number of elements moved.",
-            "Moves up to (or exactly) a number of elements from one list to another and returns them. Deletes \
-             the source list if it becomes empty.",
-        );
-    type Output = Reply;
-
-    fn parse(args: &mut Args) -> Result<Self> {
-        Ok(LMoveM { movement: Movement::parse(args)?, amount: Amount::parse(args)? })
-    }
-}
-
-impl WriteCommand for LMoveM {
-    fn keys(&self) -> Keys<'_> {
-        self.movement.keys()
-    }
-
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        Ok(self.movement.run(tx, self.amount)?.map_or(Reply::NullArray, Reply::from))
+        Ok(self.0.run(tx)?.unwrap_or(Movement::<FORM>::nothing()))
     }
 }

@@ -1,10 +1,12 @@
-//! Taking elements out at an end: `LPOP`, `RPOP`, `LMPOP`.
+//! Taking elements out at an end: `LPOP`, `RPOP`, `LMPOP`, `BLMPOP`.
 
 use super::{POP, POP_KEY, end, pop_event};
 use crate::commands::args::Args;
+use crate::commands::pop_many::{BlockingPopMany, PopEnd, PopMany};
 use crate::commands::spec::{Arity, Flags, Group, KeySpec, Spec};
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::list::{Edit, End};
+use crate::encoding::numbers::Kind;
 use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
@@ -82,33 +84,10 @@ impl<const LEFT: bool> WriteCommand for Pop<LEFT> {
     }
 }
 
-/// What `LMPOP` and `BLMPOP` say after the timeout.
-pub(super) struct ManyKeys {
-    pub keys: Vec<Bytes>,
-    pub end: End,
-    pub count: u64,
-}
+pub type LMPop = PopMany<End>;
+pub type BLMPop = BlockingPopMany<End>;
 
-impl ManyKeys {
-    pub(super) fn parse(args: &mut Args) -> Result<ManyKeys> {
-        Ok(ManyKeys { keys: args.counted_keys()?, end: end(args)?, count: args.count_to_pop()? })
-    }
-
-    /// Pops from the first list that is there.
-    pub(super) fn pop(&self, tx: &mut WriteTx) -> Result<Option<Reply>> {
-        for key in &self.keys {
-            if let Some(popped) = pop(tx, key, self.end, self.count)? {
-                return Ok(Some(Reply::Array(vec![Reply::Bulk(key.clone()), popped.into()])));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// `LMPOP`.
-pub struct LMPop(ManyKeys);
-
-impl Command for LMPop {
+impl PopEnd for End {
     const SPEC: Spec = Spec::new("LMPOP", Group::List, Arity::AtLeast(4))
         .keys(&[KeySpec::counted(1, POP)])
         .flags(Flags::MOVABLEKEYS)
@@ -119,19 +98,23 @@ impl Command for LMPop {
             "Returns multiple elements from a list after removing them. Deletes the list if the last element \
              was popped.",
         );
-    type Output = Reply;
+    const BLOCKING: Spec = Spec::new("BLMPOP", Group::List, Arity::AtLeast(5))
+        .keys(&[KeySpec::counted(2, POP)])
+        .flags(Flags::MOVABLEKEYS)
+        .syntax("timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]")
+        .doc(
+            "7.0.0",
+            "O(N+M) where N is the number of provided keys and M is the number of elements returned.",
+            "Pops the first element from one of multiple lists. Blocks until an element is available otherwise. \
+             Deletes the list if the last element was popped.",
+        );
+    const KIND: Kind = Kind::List;
 
-    fn parse(args: &mut Args) -> Result<Self> {
-        ManyKeys::parse(args).map(LMPop)
+    fn parse(args: &mut Args) -> Result<End> {
+        end(args)
     }
-}
 
-impl WriteCommand for LMPop {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.0.keys)
-    }
-
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        Ok(self.0.pop(tx)?.unwrap_or(Reply::NullArray))
+    fn pop(self, tx: &mut WriteTx, key: &Bytes, count: u64) -> Result<Option<Reply>> {
+        Ok(pop(tx, key, self, count)?.map(Reply::from))
     }
 }

@@ -1,7 +1,8 @@
 //! Members by chance: `SPOP`, `SRANDMEMBER`.
 
 use super::{READ_KEY, TAKE_KEY, set_of};
-use crate::commands::args::{Args, MAX_REPEATS};
+use crate::commands::args::Args;
+use crate::commands::draw::draw;
 use crate::commands::spec::{Arity, Flags, Group, Spec};
 use crate::commands::{Command, ReadCommand, WriteCommand};
 use crate::data_types::set;
@@ -75,9 +76,10 @@ impl Command for SRandMember {
 
     fn parse(args: &mut Args) -> Result<Self> {
         let key = args.bytes()?;
-        let count = if args.is_empty() { None } else { Some(args.bytes()?) };
-        args.end()?;
-        let count = count.map(|word| Args::repeats(&word, i64::MAX)).transpose()?;
+        if args.remaining() > 1 {
+            return Err(Error::Syntax);
+        }
+        let count = if args.is_empty() { None } else { Some(args.repeats()?) };
         Ok(SRandMember { key, count })
     }
 }
@@ -97,11 +99,7 @@ impl ReadCommand for SRandMember {
         let entries = if count >= 0 {
             set.sample(tx, count.unsigned_abs())?
         } else {
-            if count.unsigned_abs() > MAX_REPEATS {
-                return Err(Error::OutOfRange);
-            }
-            let random = |_| set.random(tx).transpose();
-            (0..count.unsigned_abs()).filter_map(random).collect::<Result<_>>()?
+            draw(count.unsigned_abs(), || set.random(tx), |entry| entry.member.len())?
         };
         Ok(set::members_of(entries).into())
     }

@@ -1,10 +1,10 @@
-//! Those that wait: `BZMPOP`, `BZPOPMAX`, `BZPOPMIN`.
+//! Those that wait: `BZPOPMAX`, `BZPOPMIN`.
 
-use super::pop::{ManyKeys, flat, pop};
+use super::pop::{flat, pop};
 use super::{POP, spec};
 use crate::commands::Command;
 use crate::commands::args::Args;
-use crate::commands::blocking::{BlockingCommand, keys_and_timeout, timeout_ms};
+use crate::commands::blocking::{BlockingCommand, keys_and_timeout};
 use crate::commands::spec::{Arity, Flags, KeySpec, Spec};
 use crate::encoding::numbers::Kind;
 use crate::error::Result;
@@ -76,58 +76,6 @@ impl<const MAX: bool> BlockingCommand for BlockingPop<MAX> {
             }
         }
         Ok(None)
-    }
-
-    fn timed_out(&self) -> Reply {
-        Reply::NullArray
-    }
-}
-
-/// `BZMPOP`.
-pub struct BZMPop {
-    many: ManyKeys,
-    timeout_ms: u64,
-}
-
-impl Command for BZMPop {
-    const SPEC: Spec = spec("BZMPOP", Arity::AtLeast(5))
-        .keys(&[KeySpec::counted(2, POP)])
-        .flags(Flags::MOVABLEKEYS)
-        .syntax("timeout numkeys key [key ...] <MIN | MAX> [COUNT count]")
-        .doc(
-            "7.0.0",
-            "O(K + M log N), K being the number of keys, N the number of members in the sorted set and M the \
-             number of members popped",
-            "Removes and returns members with the lowest or highest scores of the first sorted set that is there. \
-             Waits for one otherwise.",
-        );
-    type Output = Reply;
-
-    fn parse(args: &mut Args) -> Result<Self> {
-        // Redis looks at the timeout last.
-        let mut timeout = args.clone();
-        args.bytes()?;
-        Ok(BZMPop { many: ManyKeys::parse(args)?, timeout_ms: timeout_ms(&mut timeout)? })
-    }
-}
-
-impl BlockingCommand for BZMPop {
-    const KIND: Kind = Kind::SortedSet;
-
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.many.keys)
-    }
-
-    fn waits_for(&self) -> &[Bytes] {
-        &self.many.keys
-    }
-
-    fn timeout_ms(&self) -> u64 {
-        self.timeout_ms
-    }
-
-    fn attempt(&self, tx: &mut WriteTx<'_>) -> Result<Option<Reply>> {
-        self.many.pop(tx)
     }
 
     fn timed_out(&self) -> Reply {

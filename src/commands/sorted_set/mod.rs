@@ -17,7 +17,7 @@ use crate::data_types::sorted_set::Scored;
 use crate::protocol::{Reply, Shape, StringsBuilder};
 
 pub static COMMANDS: &[Entry] = &[
-    Entry::blocking::<blocking::BZMPop>(),
+    Entry::blocking::<pop::BZMPop>(),
     Entry::blocking::<blocking::BZPopMax>(),
     Entry::blocking::<blocking::BZPopMin>(),
     Entry::write::<add::ZAdd>(),

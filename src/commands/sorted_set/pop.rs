@@ -1,10 +1,12 @@
-//! Taking members from the ends: `ZMPOP`, `ZPOPMAX`, `ZPOPMIN`.
+//! Taking members from the ends: `BZMPOP`, `ZMPOP`, `ZPOPMAX`, `ZPOPMIN`.
 
 use super::{POP, POP_KEY, pairs, spec};
 use crate::commands::args::Args;
+use crate::commands::pop_many::{BlockingPopMany, PopEnd, PopMany};
 use crate::commands::spec::{Arity, Flags, KeySpec, Spec};
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::sorted_set::{Edit, Scored};
+use crate::encoding::numbers::Kind;
 use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
@@ -12,6 +14,9 @@ use crate::keyspace::event::Event;
 use crate::keyspace::tx::WriteTx;
 use crate::protocol::Reply;
 use bytes::Bytes;
+
+const COMPLEXITY_MANY: &str = "O(K + M log N), K being the number of keys, N the number of members in the \
+                               sorted set and M the number of members popped";
 
 /// Takes up to `count` members from an end of a sorted set, the outermost first.
 pub(super) fn pop(tx: &mut WriteTx, key: &Bytes, max: bool, count: u64) -> Result<Vec<Scored>> {
@@ -91,61 +96,45 @@ impl<const MAX: bool> WriteCommand for Pop<MAX> {
     }
 }
 
-/// What `ZMPOP` and `BZMPOP` have in common.
-pub(super) struct ManyKeys {
-    pub keys: Vec<Bytes>,
-    max: bool,
-    count: u64,
+/// The end of a sorted set.
+#[derive(Clone, Copy)]
+pub enum End {
+    Min,
+    Max,
 }
 
-impl ManyKeys {
-    pub(super) fn parse(args: &mut Args) -> Result<ManyKeys> {
-        let keys = args.counted_keys()?;
-        let max = args.take_one(&[("MIN", false), ("MAX", true)]).ok_or(Error::Syntax)?;
-        Ok(ManyKeys { keys, max, count: args.count_to_pop()? })
-    }
+pub type ZMPop = PopMany<End>;
+pub type BZMPop = BlockingPopMany<End>;
 
-    /// Pops from the first sorted set that is there.
-    pub(super) fn pop(&self, tx: &mut WriteTx) -> Result<Option<Reply>> {
-        for key in &self.keys {
-            let popped = pop(tx, key, self.max, self.count)?;
-            if popped.is_empty() {
-                continue;
-            }
-            let nested = popped.into_iter().map(|scored| Reply::Array(flat(scored).into()));
-            return Ok(Some(Reply::Array(vec![key.clone().into(), Reply::Array(nested.collect())])));
-        }
-        Ok(None)
-    }
-}
-
-/// `ZMPOP`.
-pub struct ZMPop(ManyKeys);
-
-impl Command for ZMPop {
+impl PopEnd for End {
     const SPEC: Spec = spec("ZMPOP", Arity::AtLeast(4))
         .keys(&[KeySpec::counted(1, POP)])
         .flags(Flags::MOVABLEKEYS)
         .syntax("numkeys key [key ...] <MIN | MAX> [COUNT count]")
         .doc(
             "7.0.0",
-            "O(K + M log N), K being the number of keys, N the number of members in the sorted set and M the \
-             number of members popped",
+            COMPLEXITY_MANY,
             "Removes and returns members with the lowest or highest scores of the first sorted set that is there.",
         );
-    type Output = Reply;
+    const BLOCKING: Spec = spec("BZMPOP", Arity::AtLeast(5))
+        .keys(&[KeySpec::counted(2, POP)])
+        .flags(Flags::MOVABLEKEYS)
+        .syntax("timeout numkeys key [key ...] <MIN | MAX> [COUNT count]")
+        .doc(
+            "7.0.0",
+            COMPLEXITY_MANY,
+            "Removes and returns members with the lowest or highest scores of the first sorted set that is there. \
+             Waits for one otherwise.",
+        );
+    const KIND: Kind = Kind::SortedSet;
 
-    fn parse(args: &mut Args) -> Result<Self> {
-        ManyKeys::parse(args).map(ZMPop)
+    fn parse(args: &mut Args) -> Result<End> {
+        args.take_one(&[("MIN", End::Min), ("MAX", End::Max)]).ok_or(Error::Syntax)
     }
-}
 
-impl WriteCommand for ZMPop {
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.0.keys)
-    }
-
-    fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        Ok(self.0.pop(tx)?.unwrap_or(Reply::NullArray))
+    fn pop(self, tx: &mut WriteTx, key: &Bytes, count: u64) -> Result<Option<Reply>> {
+        let popped = pop(tx, key, matches!(self, End::Max), count)?;
+        let nested = popped.into_iter().map(|scored| Reply::Array(flat(scored).into())).collect();
+        Ok(Some(nested).filter(|nested: &Vec<Reply>| !nested.is_empty()).map(Reply::Array))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{READ_KEY, shown, spec};
 use crate::commands::args::Args;
+use crate::commands::draw::draw;
 use crate::commands::spec::{Arity, Spec};
 use crate::commands::{Command, ReadCommand};
 use crate::data_types::sorted_set::SortedSet;
@@ -11,9 +12,6 @@ use crate::keyspace::tx::ReadTx;
 use crate::protocol::Reply;
 use bytes::Bytes;
 use std::collections::BTreeSet;
-
-/// So many members a call may draw that takes some of them more than once: the reply is held in memory.
-const MAX_DRAWS: u64 = 10_000_000;
 
 /// `ZRANDMEMBER`.
 pub struct ZRandMember {
@@ -40,12 +38,7 @@ impl Command for ZRandMember {
         if args.is_empty() {
             return Ok(ZRandMember { key, count: None, with_scores: false });
         }
-        let count = args.integer()?;
-        if count == i64::MIN {
-            return Err(Error::text(
-                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-            ));
-        }
+        let count = args.repeats()?;
         let with_scores = args.take("WITHSCORES");
         args.end()?;
         if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
@@ -86,10 +79,9 @@ impl ReadCommand for ZRandMember {
             set.members(tx, 0..set.len(), false)?
         } else if count >= 0 {
             set.members_at(tx, distinct(magnitude, set.len()))?
-        } else if magnitude <= MAX_DRAWS {
-            set.members_at(tx, (0..magnitude).map(|_| fastrand::u64(..set.len().max(1))))?
         } else {
-            return Err(Error::OutOfRange);
+            let random = || Ok(set.members_at(tx, [fastrand::u64(..set.len().max(1))])?.pop());
+            draw(magnitude, random, |(member, _)| member.len())?
         };
         Ok(shown(found, self.with_scores))
     }
