@@ -6,6 +6,7 @@ use crate::config::Settings;
 use crate::config::values::EngineKind;
 pub use crate::data_types::check::Report;
 use crate::data_types::check::check;
+use crate::data_types::hash;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::{ClientAddress, Unblock};
@@ -80,6 +81,7 @@ impl Db {
     /// When the data in it cannot be opened.
     pub fn over_with_clock(engine: Box<dyn Engine>, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db> {
         let keyspace = Keyspace::open(engine, clock, settings.databases)?;
+        keyspace.expire_fields_by(hash::expire_fields);
         let instance = Arc::new(Instance::new(keyspace, settings));
         instance.share();
         Ok(Db { instance })

@@ -67,13 +67,14 @@ fn check_database(tx: &ReadTx, report: &mut Report) -> Result<()> {
     let range = ScanRange::prefix(&tx.namespace().prefix());
     let mut scan = tx.scan(Space::Meta, &range, Direction::Forward)?;
     let mut versions = HashSet::new();
-    let mut expires = 0;
+    let (mut expires, mut field_deadlines) = (0, 0);
     while let Some((stored, header)) = scan.next()? {
         report.keys += 1;
         let (_, key) = keys::decode_meta(stored)?;
         let checked =
             Meta::decode(bytes::Bytes::copy_from_slice(header)).map_err(Into::into).and_then(|meta| {
                 expires += u64::from(meta.expire_at_ms.is_some());
+                field_deadlines += u64::from(meta.first_field_deadline_ms().is_some());
                 let is_first = meta.outside.is_none_or(|outside| versions.insert(outside.version));
                 check_key(tx, key, &meta, is_first)
             });
@@ -81,7 +82,7 @@ fn check_database(tx: &ReadTx, report: &mut Report) -> Result<()> {
             report.problem(format!("database {}, key '{}': {error}", tx.db(), key.escape_ascii()));
         }
     }
-    check_counts(tx, report.keys, expires, report)?;
+    check_counts(tx, report.keys, (expires, field_deadlines), report)?;
     for space in [Space::Data, Space::Index, Space::Blob] {
         check_left_over(tx, space, &versions, report)?;
     }
@@ -92,10 +93,13 @@ fn check_key(tx: &ReadTx, key: &[u8], meta: &Meta, is_first: bool) -> Result<()>
     if !is_first {
         return Err(DecodeError { what: "version that another key has" }.into());
     }
-    if let Some(deadline_ms) = meta.expire_at_ms
-        && tx.get(Space::Expiry, &keys::expiry(tx.namespace(), deadline_ms, key))?.is_none()
-    {
-        return Err(DecodeError { what: "deadline without its record" }.into());
+    let deadline = meta.expire_at_ms.map(|at_ms| keys::expiry(tx.namespace(), at_ms, key));
+    let field_deadline =
+        meta.first_field_deadline_ms().map(|at_ms| keys::field_expiry(tx.namespace(), at_ms, key));
+    for record in deadline.into_iter().chain(field_deadline) {
+        if tx.get(Space::Expiry, &record)?.is_none() {
+            return Err(DecodeError { what: "deadline without its record" }.into());
+        }
     }
     match meta.kind {
         Kind::String => match meta.outside {
@@ -115,7 +119,12 @@ fn check_key(tx: &ReadTx, key: &[u8], meta: &Meta, is_first: bool) -> Result<()>
 }
 
 /// Every deadline has its record already: are there others? And are the counters right?
-fn check_counts(tx: &ReadTx, keys: u64, expires: u64, report: &mut Report) -> Result<()> {
+fn check_counts(
+    tx: &ReadTx,
+    keys: u64,
+    (expires, field_deadlines): (u64, u64),
+    report: &mut Report,
+) -> Result<()> {
     let range = ScanRange::prefix(&tx.namespace().prefix());
     let mut scan = tx.scan(Space::Expiry, &range, Direction::Forward)?;
     let mut records = 0;
@@ -124,7 +133,7 @@ fn check_counts(tx: &ReadTx, keys: u64, expires: u64, report: &mut Report) -> Re
     }
     let (keyspace, db) = (tx.keyspace(), tx.db());
     for (what, found, said) in [
-        ("records of deadlines", records, expires),
+        ("records of deadlines", records, expires + field_deadlines),
         ("keys", keys, keyspace.key_count(db)?),
         ("keys with a deadline", expires, keyspace.expires_count(db)?),
     ] {

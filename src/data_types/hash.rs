@@ -99,18 +99,29 @@ pub fn open(tx: &ReadTx, key: &[u8]) -> Result<Option<Hash>> {
 /// # Errors
 /// [`crate::error::Error::WrongType`].
 pub fn open_slot(tx: &mut WriteTx, slot: &mut Slot) -> Result<Option<Hash>> {
-    let Some(meta) = slot.meta_of(Kind::Hash)? else { return Ok(None) };
-    let mut hash = Hash { dense: Dense::open(meta, slot.namespace())? };
-    let dead = hash.dead(tx)?;
-    if dead.is_empty() {
-        return Ok(Some(hash));
-    }
-    for field in dead {
-        hash.take(tx, &field)?;
-    }
-    hash.save(tx, slot, Event::HEXPIRED)?;
+    slot.meta_of(Kind::Hash)?;
+    expire_fields(tx, slot, usize::MAX)?;
     let left = slot.meta().map(|meta| Dense::open(meta, slot.namespace())).transpose()?;
     Ok(left.map(|dense| Hash { dense }))
+}
+
+/// Deletes up to `limit` fields that are dead, and the key if no other is left; returns how many.
+///
+/// # Errors
+/// Those of the reads.
+pub fn expire_fields(tx: &mut WriteTx, slot: &mut Slot, limit: usize) -> Result<usize> {
+    let first_ms = slot.meta().and_then(Meta::first_field_deadline_ms);
+    let meta = slot.meta().filter(|_| first_ms.is_some_and(|first_ms| first_ms <= tx.now_ms()));
+    let Some(meta) = meta else { return Ok(0) };
+    let mut hash = Hash { dense: Dense::open(meta, slot.namespace())? };
+    let dead = hash.dead(tx, limit)?;
+    for field in &dead {
+        hash.take(tx, field)?;
+    }
+    if !dead.is_empty() {
+        hash.save(tx, slot, Event::HEXPIRED)?;
+    }
+    Ok(dead.len())
 }
 
 /// As [`open_slot`]; an empty hash if there is none.
@@ -134,7 +145,7 @@ impl Hash {
 
     /// How many fields there are. O(1), and O(dead fields) where there are some.
     pub fn len(&self, tx: &ReadTx) -> Result<u64> {
-        Ok(self.dense.len().saturating_sub(self.dead(tx)?.len() as u64))
+        Ok(self.dense.len().saturating_sub(self.dead(tx, usize::MAX)?.len() as u64))
     }
 
     /// The members below, for a walk with a cursor.
@@ -146,13 +157,13 @@ impl Hash {
         self.dense.first_deadline_ms != 0 && self.dense.first_deadline_ms <= tx.now_ms()
     }
 
-    /// The fields that are dead and not yet deleted.
-    fn dead(&self, tx: &ReadTx) -> Result<Vec<Bytes>> {
+    /// The fields that are dead and not yet deleted, `limit` at most.
+    fn dead(&self, tx: &ReadTx, limit: usize) -> Result<Vec<Bytes>> {
         if !self.may_have_dead(tx) {
             return Ok(Vec::new());
         }
         if !self.dense.is_packed() {
-            let dying = self.dense.dying(tx, tx.now_ms().saturating_add(1), usize::MAX)?;
+            let dying = self.dense.dying(tx, tx.now_ms().saturating_add(1), limit)?;
             return Ok(dying.into_iter().map(|(_, field)| field).collect());
         }
         let mut dead = Vec::new();

@@ -197,6 +197,9 @@ pub fn stored_bytes(tx: &ReadTx, key: &[u8], meta: &Meta) -> Result<u64> {
     if let Some(deadline_ms) = meta.expire_at_ms {
         bytes += keys::expiry(tx.namespace(), deadline_ms, key).len();
     }
+    if let Some(deadline_ms) = meta.first_field_deadline_ms() {
+        bytes += keys::field_expiry(tx.namespace(), deadline_ms, key).len();
+    }
     let mut bytes = bytes as u64;
     if let Some(Outside { version, .. }) = meta.outside {
         let members = ScanRange::prefix(&keys::members(tx.namespace(), version));

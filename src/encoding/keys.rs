@@ -56,6 +56,14 @@ pub fn expiry(namespace: Namespace, deadline_ms: u64, key: &[u8]) -> Vec<u8> {
     [&namespace.prefix(), &deadline_ms.to_be_bytes()[..], key].concat()
 }
 
+/// Deadlines in `Space::Expiry` from this on are those of fields: the deadline is what is added to it.
+pub const FIELD_DEADLINES: u64 = 1 << 63;
+
+/// The key in `Space::Expiry` that says when the first field of a hash dies.
+pub fn field_expiry(namespace: Namespace, deadline_ms: u64, key: &[u8]) -> Vec<u8> {
+    expiry(namespace, FIELD_DEADLINES | deadline_ms, key)
+}
+
 /// The namespace, deadline and user key of a key in `Space::Expiry`.
 ///
 /// # Errors
@@ -114,6 +122,7 @@ mod tests {
         let namespace = Namespace(0x0102_0304);
         assert_eq!(meta(namespace, b"k").as_slice(), b"\x01\x02\x03\x04k");
         assert_eq!(expiry(namespace, 5, b"k"), b"\x01\x02\x03\x04\0\0\0\0\0\0\0\x05k");
+        assert_eq!(field_expiry(namespace, 5, b"k"), b"\x01\x02\x03\x04\x80\0\0\0\0\0\0\x05k");
         assert_eq!(&chunk(namespace, 6, 7), b"\x01\x02\x03\x04\0\0\0\0\0\0\0\x06\0\0\0\x07");
     }
 

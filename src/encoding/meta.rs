@@ -72,6 +72,16 @@ impl Meta {
         self.expire_at_ms.is_some_and(|deadline| deadline <= now_ms)
     }
 
+    /// When the first field of a hash that has a deadline dies, ms since the Unix epoch: it stands behind
+    /// the first byte of what the hash keeps here, 0 for none. None, too, of what does not decode.
+    pub fn first_field_deadline_ms(&self) -> Option<u64> {
+        if self.kind != Kind::Hash {
+            return None;
+        }
+        let mut rest = self.inline.get(1..)?;
+        varint::take(&mut rest).ok().filter(|deadline_ms| *deadline_ms > 0)
+    }
+
     /// The bytes on disk. One allocation, of just their length.
     pub fn encode(&self) -> Bytes {
         let mut flags = 0;

@@ -16,14 +16,31 @@ const COUNT_ATTEMPTS: usize = 4;
 /// How far each namespace's index was walked. Deleted entries lie before that point, and are not
 /// walked over again. Deadlines added behind it (a clock that stepped back) move it back.
 pub(super) struct Schedule {
-    progress: Mutex<HashMap<Namespace, Progress>>,
+    progress: Mutex<HashMap<Walk, Progress>>,
     /// Held during a walk: there is one at a time.
-    walking: Mutex<()>,
+    pub(super) walking: Mutex<()>,
     active: AtomicBool,
     /// No dead key is deleted before, ms since the Unix epoch.
     held_until_ms: AtomicU64,
     /// The engine's count as it was last seen.
     undone: AtomicU64,
+}
+
+/// Which part of the index is walked along: deadlines of keys, or of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Walk {
+    pub namespace: Namespace,
+    pub fields: bool,
+}
+
+impl Walk {
+    const fn of_keys(namespace: Namespace) -> Walk {
+        Walk { namespace, fields: false }
+    }
+
+    pub(super) const fn of_fields(namespace: Namespace) -> Walk {
+        Walk { namespace, fields: true }
+    }
 }
 
 #[derive(Default, Clone, Copy)]
@@ -47,35 +64,35 @@ impl Schedule {
 
     /// Takes note of an entry that was added. To be called once it is visible: a walk that began
     /// before either meets it, or is still to learn of it here.
-    pub(super) fn note(&self, namespace: Namespace, deadline_ms: u64) {
-        if let Some(progress) = self.progress.lock().get_mut(&namespace) {
+    pub(super) fn note(&self, walk: Walk, deadline_ms: u64) {
+        if let Some(progress) = self.progress.lock().get_mut(&walk) {
             progress.done_to_ms = progress.done_to_ms.min(deadline_ms);
             progress.reached_ms = progress.reached_ms.min(deadline_ms);
         }
     }
 
     /// Begins a walk up to `to_ms`; returns where it begins.
-    fn begin(&self, namespace: Namespace, to_ms: u64) -> u64 {
+    pub(super) fn begin(&self, walk: Walk, to_ms: u64) -> u64 {
         let mut progress = self.progress.lock();
-        let progress = progress.entry(namespace).or_default();
+        let progress = progress.entry(walk).or_default();
         progress.reached_ms = to_ms.max(progress.done_to_ms);
         progress.done_to_ms
     }
 
     /// Ends a walk that came as far as `end_ms`. Entries noted in between win.
-    fn end(&self, namespace: Namespace, end_ms: u64) {
-        if let Some(progress) = self.progress.lock().get_mut(&namespace) {
+    pub(super) fn end(&self, walk: Walk, end_ms: u64) {
+        if let Some(progress) = self.progress.lock().get_mut(&walk) {
             progress.done_to_ms = progress.reached_ms.min(end_ms).max(progress.done_to_ms);
         }
     }
 
-    fn done_to_ms(&self, namespace: Namespace) -> u64 {
-        self.progress.lock().get(&namespace).map_or(0, |progress| progress.done_to_ms)
+    pub(super) fn done_to_ms(&self, walk: Walk) -> u64 {
+        self.progress.lock().get(&walk).map_or(0, |progress| progress.done_to_ms)
     }
 
     /// Nothing is known of a namespace any more.
     pub(super) fn forget(&self, namespace: Namespace) {
-        self.progress.lock().remove(&namespace);
+        self.progress.lock().retain(|walk, _| walk.namespace != namespace);
     }
 
     /// Nothing is known of any namespace any more.
@@ -85,7 +102,7 @@ impl Schedule {
 
     /// Nothing is known of any namespace if deletions were undone since the last call: keys may be
     /// back, and due once more.
-    fn compare_undone(&self, undone: u64) {
+    pub(super) fn compare_undone(&self, undone: u64) {
         if self.undone.swap(undone, Ordering::AcqRel) != undone {
             self.forget_all();
         }
@@ -126,9 +143,9 @@ impl Keyspace {
         until_ms > 0 && until_ms > self.clock().now_ms()
     }
 
-    /// While active expiry is on, deletes up to `limit` keys whose time has come, as ordinary writes
-    /// with the event `expired`; returns how many entries of the index it worked off. Not flushed. To
-    /// be called with no key locked.
+    /// While active expiry is on, deletes up to `limit` keys and fields of hashes whose time has come, as
+    /// ordinary writes with the events `expired` and `hexpired`; returns how many it worked off. Not
+    /// flushed. To be called with no key locked.
     ///
     /// # Errors
     /// What the engine reports; the keys that were not deleted stay due.
@@ -140,6 +157,9 @@ impl Keyspace {
         for db in 0..self.database_count() {
             if expired < limit && self.expires_count(db)? > 0 {
                 expired += self.expire_due_of(db, limit - expired)?;
+            }
+            if expired < limit {
+                expired += self.expire_fields_of(db, limit - expired)?;
             }
         }
         Ok(expired)
@@ -154,7 +174,7 @@ impl Keyspace {
         self.expiry.compare_undone(self.engine().undone());
         let namespace = self.namespace(db);
         let to_ms = self.clock().now_ms().saturating_add(1);
-        let from_ms = self.expiry.begin(namespace, to_ms);
+        let from_ms = self.expiry.begin(Walk::of_keys(namespace), to_ms);
         let due = self.due(namespace, from_ms, to_ms, limit)?;
         for some in due.chunks(KEYS_PER_COMMIT) {
             if !self.expire_entries(db, namespace, some)? {
@@ -163,7 +183,7 @@ impl Keyspace {
         }
         // Where entries were left over, some of them may have the deadline of the last one taken.
         let full = due.last().filter(|_| due.len() >= limit);
-        self.expiry.end(namespace, full.map_or(to_ms, |(deadline_ms, _)| *deadline_ms));
+        self.expiry.end(Walk::of_keys(namespace), full.map_or(to_ms, |(deadline_ms, _)| *deadline_ms));
         Ok(due.len())
     }
 
@@ -210,7 +230,7 @@ impl Keyspace {
 
     fn due_count(&self, namespace: Namespace, tier: ReadTier) -> Result<u64> {
         self.expiry.compare_undone(self.engine().undone());
-        let from_ms = self.expiry.done_to_ms(namespace);
+        let from_ms = self.expiry.done_to_ms(Walk::of_keys(namespace));
         let to_ms = self.clock().now_ms().saturating_add(1);
         let mut scan = self.scan_deadlines(namespace, from_ms, to_ms, tier)?;
         let mut count = 0;
@@ -221,7 +241,7 @@ impl Keyspace {
     }
 
     /// The entries of the index from one time (included) to another (excluded).
-    fn scan_deadlines(
+    pub(super) fn scan_deadlines(
         &self,
         namespace: Namespace,
         from_ms: u64,
@@ -250,7 +270,8 @@ impl Keyspace {
     /// first. Linear in `sample`.
     pub fn average_ttl_ms(&self, db: DbIndex, sample: usize, tier: ReadTier) -> Result<u64> {
         let now_ms = self.clock().now_ms();
-        let mut scan = self.scan_deadlines(self.namespace(db), now_ms.saturating_add(1), u64::MAX, tier)?;
+        let mut scan =
+            self.scan_deadlines(self.namespace(db), now_ms.saturating_add(1), keys::FIELD_DEADLINES, tier)?;
         let (mut sum_ms, mut count) = (0_u128, 0_u128);
         while count < sample as u128 {
             let Some((entry, _)) = scan.next()? else { break };
@@ -282,7 +303,7 @@ impl Keyspace {
             Ok(Some(alive))
         })?;
         let Some(alive) = written.value else { return Ok(false) };
-        alive.into_iter().for_each(|deadline_ms| self.expiry.note(namespace, deadline_ms));
+        alive.into_iter().for_each(|deadline_ms| self.expiry.note(Walk::of_keys(namespace), deadline_ms));
         Ok(true)
     }
 }

@@ -3,6 +3,7 @@
 pub mod cursors;
 pub mod event;
 pub mod expiry;
+mod field_expiry;
 mod locks;
 mod overlay;
 pub mod packing;
@@ -20,12 +21,13 @@ use crate::storage::{
 };
 use bytes::Bytes;
 use event::{Changes, ClientId, Commit, Observer};
+pub use field_expiry::ExpireFields;
 use locks::Locks;
 pub use locks::{KeySet, Keys};
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tx::{Finished, ReadTx, WriteTx};
 
 /// The number of a logical database.
@@ -94,6 +96,7 @@ pub struct Keyspace {
     versions: AtomicU64,
     observers: RwLock<Vec<Arc<dyn Observer>>>,
     expiry: expiry::Schedule,
+    expire_fields: OnceLock<field_expiry::ExpireFields>,
     lookups: Lookups,
     has_garbage: AtomicBool,
     max_string_bytes: AtomicU64,
@@ -130,6 +133,7 @@ impl Keyspace {
             versions,
             observers: RwLock::new(Vec::new()),
             expiry: expiry::Schedule::new(),
+            expire_fields: OnceLock::new(),
             lookups: Lookups::default(),
             has_garbage: AtomicBool::new(true),
             max_string_bytes: AtomicU64::new(512 << 20),
@@ -331,12 +335,14 @@ impl Keyspace {
     ) -> Result<Seq> {
         let added = |(space, key, value): &(Space, KeyBytes, Option<Bytes>)| {
             let entry = (*space == Space::Expiry && value.is_some()).then(|| keys::decode_expiry(key).ok());
-            entry.flatten().map(|(namespace, deadline_ms, _)| (namespace, deadline_ms))
+            let (namespace, deadline_ms, _) = entry.flatten()?;
+            let fields = deadline_ms >= keys::FIELD_DEADLINES;
+            Some((expiry::Walk { namespace, fields }, deadline_ms % keys::FIELD_DEADLINES))
         };
         let deadlines: SmallVec<[_; 1]> = batch.writes.iter().filter_map(added).collect();
         let seq = self.engine.commit(batch)?;
-        for (namespace, deadline_ms) in deadlines {
-            self.expiry.note(namespace, deadline_ms);
+        for (walk, deadline_ms) in deadlines {
+            self.expiry.note(walk, deadline_ms);
         }
         let commit = Commit { seq, origin, changes, replaced };
         for observer in self.observers.read().iter() {

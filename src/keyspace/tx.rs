@@ -353,6 +353,7 @@ impl<'a> WriteTx<'a> {
             self.delete_members(slot.namespace, old);
         }
         self.set_deadline(slot, old.as_ref().and_then(|old| old.expire_at_ms), meta.expire_at_ms);
+        self.set_field_deadline(slot, old.as_ref(), Some(&meta));
         self.write(Space::Meta, &slot.stored_key, Some(meta.encode()));
         let created = old.is_none();
         if created {
@@ -385,6 +386,7 @@ impl<'a> WriteTx<'a> {
     fn remove(&mut self, slot: &mut Slot) -> Option<Meta> {
         let old = slot.meta.take()?;
         self.set_deadline(slot, old.expire_at_ms, None);
+        self.set_field_deadline(slot, Some(&old), None);
         self.write(Space::Meta, &slot.stored_key, None);
         self.view.additions.entry(slot.namespace).or_default().keys -= 1;
         Some(old)
@@ -401,6 +403,19 @@ impl<'a> WriteTx<'a> {
         if let Some(new) = new {
             self.write(Space::Expiry, &keys::expiry(slot.namespace, new, &slot.key), Some(Bytes::new()));
             self.view.additions.entry(slot.namespace).or_default().expires += 1;
+        }
+    }
+
+    /// Keeps the entry of a hash's first field deadline.
+    fn set_field_deadline(&mut self, slot: &Slot, old: Option<&Meta>, new: Option<&Meta>) {
+        let deadline = |meta: Option<&Meta>| meta.and_then(Meta::first_field_deadline_ms);
+        let (old, new) = (deadline(old), deadline(new));
+        if old == new {
+            return;
+        }
+        for (deadline_ms, value) in [(old, None), (new, Some(Bytes::new()))] {
+            let Some(deadline_ms) = deadline_ms else { continue };
+            self.write(Space::Expiry, &keys::field_expiry(slot.namespace, deadline_ms, &slot.key), value);
         }
     }
 

@@ -251,7 +251,8 @@ impl Dense {
     /// The members that a collection outside has records of deadlines of, those that die first in
     /// front, before `until_ms`: deadline and member, `limit` at most.
     pub fn dying(&self, tx: &ReadTx, until_ms: u64, limit: usize) -> Result<Vec<(u64, Bytes)>> {
-        let (from, to) = (self.deadline_key(0, b""), self.deadline_key(until_ms, b""));
+        // Before the first one there may lie many that were deleted.
+        let (from, to) = (self.deadline_key(self.first_deadline_ms, b""), self.deadline_key(until_ms, b""));
         let (Some(from), Some(to)) = (from, to) else { return Ok(Vec::new()) };
         let mut scan = tx.scan(Space::Index, &ScanRange::new(&from, &to), Direction::Forward)?;
         let mut found = Vec::new();
