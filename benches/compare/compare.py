@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
@@ -22,7 +23,7 @@ from measure import Contender, load, medians, run_benchmark, settle  # noqa: E40
 from workloads import ALWAYS, EVERYSEC, Cell  # noqa: E402
 
 DISKDB, REDIS, REDIS_DURABLE = "DiskDB", "Redis", "Redis AOF"
-PARTS = ("everysec", "always", "large", "growth")
+PARTS = ("everysec", "collections", "always", "large", "growth")
 
 
 def contenders(options, policy):
@@ -90,6 +91,21 @@ class Comparison:
                         server.terminate()
                         server.start(timeout=300)
                     self.run_cells(after, servers)
+
+    def collections(self):
+        """redis-benchmark's commands on collections, and a few more."""
+        with contextlib.ExitStack() as stack:
+            servers = {}
+            for contender in contenders(self.options, EVERYSEC):
+                server = servers[contender.name] = stack.enter_context(contender.server())
+                with server.client(timeout=60) as client:
+                    client.call(*workloads.COLLECTION_LIST)
+                fill = Cell(workloads.COLLECTIONS, "HGETALL", 16, 3, keys=self.options.keys)
+                words = fill.common_words(server.port, self.options.scale)
+                words[words.index("-n") + 1] = str(3 * self.options.keys)
+                words += workloads.COLLECTION_FILL.split()
+                subprocess.run(words, capture_output=True, timeout=600, check=True)
+            self.run_cells(workloads.collection_cells(self.options.keys), servers)
 
     def always(self):
         """Every write waits for the disk before it is acknowledged."""

@@ -84,6 +84,9 @@ def settle(servers, limit_seconds=30.0):
 def run_benchmark(server, cell, scale):
     """One run of redis-benchmark: throughput, latencies, and the server's CPU time with what it does
     afterwards on account of the run."""
+    if fill := cell.fill_words(server.port, scale):
+        subprocess.run(fill, capture_output=True, timeout=600, check=True)
+        settle([server])
     # Redis rewrites its AOF in a child.
     cpu_before = server.cpu_seconds(with_children=True)
     words = cell.benchmark_words(server.port, scale)

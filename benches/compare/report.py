@@ -160,6 +160,12 @@ def markdown(results, picture):
         "DiskDB and *Redis AOF* with `appendfsync everysec`; *Redis* without persistence.",
     )  # fmt: skip
     lines += cells_section(
+        results, "collections", "Collections, thousands of requests per second",
+        "As redis-benchmark calls them: one hot list, one set, hash, sorted set and stream of up to as many random "
+        "members as there are keys, elements of 3 bytes; HGETALL reads one of as many hashes of five fields. All with "
+        "`appendfsync everysec`.",
+    )  # fmt: skip
+    lines += cells_section(
         results, "always", "appendfsync always, thousands of requests per second",
         "Every write is synced to the disk before it is acknowledged, by both.",
     )  # fmt: skip
