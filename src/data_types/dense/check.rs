@@ -1,6 +1,7 @@
 //! Holding a collection against its rules.
 
-use super::{Body, Dense, Form, Members};
+use super::members::Members;
+use super::{Body, Dense, Form};
 use crate::encoding::{DecodeError, text, varint};
 use crate::error::Result;
 use crate::keyspace::tx::ReadTx;
@@ -96,15 +97,16 @@ impl Members {
     fn check_index(&self, tx: &ReadTx, with_deadline: u64) -> Result<()> {
         let all = ScanRange::prefix(&self.prefix);
         let mut scan = tx.scan(Space::Index, &all, Direction::Forward)?;
-        let (mut positions, mut deadlines) = (0, 0);
+        let (mut pages, mut long, mut deadlines) = (0, 0, 0);
         while let Some((key, _)) = scan.next()? {
             match key.get(self.prefix.len()) {
-                Some(b'p') => positions += 1,
+                Some(b'p') => pages += 1,
+                Some(b'x') => long += 1,
                 Some(b'e') => deadlines += 1,
                 _ => return Err(BAD_RECORD.into()),
             }
         }
-        if positions != self.len {
+        if (pages, long) != self.records(tx)? {
             return Err(BAD_LEN.into());
         }
         if deadlines != with_deadline { Err(BAD_RECORD.into()) } else { Ok(()) }

@@ -5,19 +5,23 @@
 //! | space | the type's own part of the key | value |
 //! |---|---|---|
 //! | data | `m`, member | position (varint), what belongs to the member |
-//! | index | `p`, position (8, big-endian) | member |
+//! | index | `p`, number of a page (8, big-endian) | the members at 16 positions, in order: `members.rs` |
+//! | index | `x`, position (8, big-endian) | a member that is too long for a page |
 //! | index | `e`, deadline (8, big-endian), member | empty; of members with a deadline |
+//!
+//! The page of the last positions, while it is not full, lies in the header.
 //!
 //! The positions are 0 up to the number of members, without holes: the last member moves to where one
 //! is taken out. So a member by chance is one read, whatever was deleted before, and a walk from the
 //! end to the front meets everything that stays, for members only ever move towards the front.
 
 mod check;
+mod members;
 mod packed;
 #[cfg(test)]
 mod tests;
 
-use crate::encoding::keys::{self, Namespace};
+use crate::encoding::keys::Namespace;
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
 use crate::encoding::{DecodeError, varint};
@@ -27,8 +31,8 @@ use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
 use crate::storage::{Direction, Scan, ScanRange, Space};
 use bytes::Bytes;
 use hashbrown::HashSet;
+use members::Members;
 use packed::Packed;
-use smallvec::SmallVec;
 use std::ops::ControlFlow;
 
 /// Bytes of members up to which a collection lies in its header, whatever the directives allow: the
@@ -81,75 +85,6 @@ enum Body {
     Outside(Members),
 }
 
-/// Members outside the header.
-#[derive(Debug, Clone, Copy)]
-struct Members {
-    prefix: [u8; 12],
-    version: u64,
-    len: u64,
-}
-
-type MemberKey = SmallVec<[u8; 64]>;
-
-impl Members {
-    fn data_key(&self, member: &[u8]) -> MemberKey {
-        let mut key = MemberKey::from_slice(&self.prefix);
-        key.push(b'm');
-        key.extend_from_slice(member);
-        key
-    }
-
-    fn index_key(&self, position: u64) -> [u8; 21] {
-        let mut key = [b'p'; 21];
-        key[..12].copy_from_slice(&self.prefix);
-        key[13..].copy_from_slice(&position.to_be_bytes());
-        key
-    }
-
-    fn get(&self, tx: &ReadTx, member: &[u8]) -> Result<Option<(u64, Bytes)>> {
-        let Some(record) = tx.get(Space::Data, &self.data_key(member))? else { return Ok(None) };
-        let mut rest: &[u8] = &record;
-        let position = varint::take(&mut rest)?;
-        Ok(Some((position, record.slice(record.len() - rest.len()..))))
-    }
-
-    fn member_at(&self, tx: &ReadTx, position: u64) -> Result<Bytes> {
-        let member = tx.get(Space::Index, &self.index_key(position))?;
-        Ok(member.ok_or(DecodeError { what: "position in a collection" })?)
-    }
-
-    fn put(&self, tx: &mut WriteTx, position: u64, member: &[u8], payload: &[u8]) {
-        let mut record = Vec::with_capacity(varint::MAX_BYTES + payload.len());
-        varint::put(&mut record, position);
-        record.extend_from_slice(payload);
-        tx.write(Space::Data, &self.data_key(member), Some(record.into()));
-    }
-
-    fn push(&mut self, tx: &mut WriteTx, member: &[u8], payload: &[u8]) {
-        self.put(tx, self.len, member, payload);
-        tx.write(Space::Index, &self.index_key(self.len), Some(Bytes::copy_from_slice(member)));
-        self.len += 1;
-    }
-
-    /// Takes out the member at `position`; the last one takes its place.
-    fn remove(&mut self, tx: &mut WriteTx, position: u64, member: &[u8], has_payload: bool) -> Result<()> {
-        let last = self.len.checked_sub(1).ok_or(DecodeError { what: "length of a collection" })?;
-        tx.write(Space::Data, &self.data_key(member), None);
-        if position < last {
-            let moved = self.member_at(tx, last)?;
-            let payload = match has_payload {
-                true => self.get(tx, &moved)?.ok_or(DecodeError { what: "member of a collection" })?.1,
-                false => Bytes::new(),
-            };
-            self.put(tx, position, &moved, &payload);
-            tx.write(Space::Index, &self.index_key(position), Some(moved));
-        }
-        tx.write(Space::Index, &self.index_key(last), None);
-        self.len = last;
-        Ok(())
-    }
-}
-
 /// A collection as a command works on it: changes of members are written at once, the header by
 /// [`Dense::save`].
 #[derive(Debug, Clone)]
@@ -182,7 +117,8 @@ impl Dense {
         let body = match meta.outside {
             None => Body::Packed(Packed::decode(&meta.inline.slice_ref(rest), meta.kind == Kind::Hash)?),
             Some(Outside { version, len }) => {
-                Body::Outside(Members { prefix: keys::members(namespace, version), version, len })
+                let tail = meta.inline.slice_ref(rest);
+                Body::Outside(Members::new(namespace, version, len, tail))
             }
         };
         Ok(Dense { kind: meta.kind, namespace, form, first_deadline_ms, body })
@@ -363,7 +299,7 @@ impl Dense {
                 Ok(false)
             }
             None => {
-                members.push(tx, member, payload);
+                members.push(tx, member, payload)?;
                 Ok(true)
             }
         }
@@ -373,10 +309,10 @@ impl Dense {
     fn unpack(&mut self, tx: &mut WriteTx) -> Result<()> {
         let Body::Packed(packed) = &self.body else { return Ok(()) };
         let version = tx.new_version();
-        let mut members = Members { prefix: keys::members(self.namespace, version), version, len: 0 };
+        let mut members = Members::new(self.namespace, version, 0, Bytes::new());
         for entry in packed.iter() {
             let entry = entry?;
-            members.push(tx, &entry.member, &entry.payload);
+            members.push(tx, &entry.member, &entry.payload)?;
         }
         self.body = Body::Outside(members);
         Ok(())
@@ -440,7 +376,10 @@ impl Dense {
                 packed.encode(&mut inline);
                 None
             }
-            Body::Outside(members) => Some(Outside { version: members.version, len: members.len }),
+            Body::Outside(members) => {
+                inline.extend_from_slice(members.tail());
+                Some(Outside { version: members.version, len: members.len })
+            }
         };
         Meta { outside, ..Meta::inline(self.kind, inline.into()) }
     }
