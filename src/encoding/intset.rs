@@ -6,7 +6,7 @@
 //! | 4 | members, little-endian |
 //! | … | the members in ascending order, each once, little-endian |
 
-use super::listpack::integer;
+use super::packed::integer;
 use super::{DecodeError, DecodeResult};
 
 const BAD: DecodeError = DecodeError { what: "intset" };

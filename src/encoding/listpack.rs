@@ -19,12 +19,10 @@
 //! | `1110xxxx` 1 … | a string of up to 4095 bytes, the length big-endian |
 //! | `f0` 4 … | a string, the length little-endian |
 
-use super::{DecodeError, DecodeResult, text};
-use bytes::Bytes;
+use super::packed::{self, END, Element, MANY, Packing, take, take_integer};
+use super::{DecodeError, DecodeResult};
 
 const HEADER_BYTES: usize = 6;
-const END: u8 = 0xff;
-const MANY: u16 = u16::MAX;
 
 const INT_13: u8 = 0b1100_0000;
 const STRING_6: u8 = 0b1000_0000;
@@ -34,42 +32,6 @@ const INT_16: u8 = 0xf1;
 const INT_24: u8 = 0xf2;
 const INT_32: u8 = 0xf3;
 const INT_64: u8 = 0xf4;
-
-const BAD: DecodeError = DecodeError { what: "listpack" };
-
-/// The longest text that may be an integer.
-const INTEGER_TEXT_BYTES: usize = 20;
-
-/// One element; an integer stands for its canonical text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element<'a> {
-    Integer(i64),
-    String(&'a [u8]),
-}
-
-impl<'a> Element<'a> {
-    /// An element of this text: an integer if it is the canonical form of one.
-    pub fn of(text: &'a [u8]) -> Element<'a> {
-        let number = if text.len() <= INTEGER_TEXT_BYTES { text::parse_i64(text) } else { None };
-        number.map_or(Element::String(text), Element::Integer)
-    }
-
-    /// The integer that it is, or is the text of.
-    pub fn integer(self) -> Option<i64> {
-        match self {
-            Element::Integer(number) => Some(number),
-            Element::String(text) => text::parse_i64(text),
-        }
-    }
-
-    /// Its text.
-    pub fn to_bytes(self) -> Bytes {
-        match self {
-            Element::Integer(number) => Bytes::from(number.to_string()),
-            Element::String(text) => Bytes::copy_from_slice(text),
-        }
-    }
-}
 
 /// A listpack that is being written.
 pub struct Builder {
@@ -183,53 +145,36 @@ impl BackLength {
     }
 }
 
-/// The elements of a listpack. Takes no memory; ends after the first error.
+/// The elements of a listpack.
+pub type Elements<'a> = packed::Elements<'a, Listpack>;
+
+/// How a listpack has its elements.
 #[derive(Debug)]
-pub struct Elements<'a> {
-    rest: &'a [u8],
-    /// How many are still to come, unless there are too many for the header to say.
-    left: Option<u16>,
-}
+pub struct Listpack;
 
 /// Begins to read a listpack, which is all of `bytes`.
 ///
 /// # Errors
 /// When the header does not fit the bytes; whatever is wrong behind it, [`Elements`] tell.
 pub fn decode(bytes: &[u8]) -> DecodeResult<Elements<'_>> {
-    let (size, rest) = bytes.split_first_chunk().ok_or(BAD)?;
-    let (count, rest) = rest.split_first_chunk().ok_or(BAD)?;
-    let count = u16::from_le_bytes(*count);
-    if u32::from_le_bytes(*size) as usize != bytes.len() {
-        return Err(BAD);
+    let mut rest = bytes;
+    let size = u32::from_le_bytes(take(&mut rest).ok_or(Listpack::BAD)?);
+    let count = u16::from_le_bytes(take(&mut rest).ok_or(Listpack::BAD)?);
+    if size as usize != bytes.len() {
+        return Err(Listpack::BAD);
     }
-    Ok(Elements { rest, left: (count != MANY).then_some(count) })
+    Ok(Elements::new(rest, count, Listpack))
 }
 
-impl<'a> Elements<'a> {
-    fn take(&mut self) -> DecodeResult<Option<Element<'a>>> {
-        if self.rest == [END] && self.left.unwrap_or(0) == 0 {
-            return Ok(None);
-        }
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(1).ok_or(BAD)?;
-        }
-        let start = self.rest;
-        let element = take_element(&mut self.rest).ok_or(BAD)?;
-        let back_length = BackLength::of(start.len() - self.rest.len());
-        self.rest = self.rest.strip_prefix(back_length.bytes()).ok_or(BAD)?;
-        Ok(Some(element))
-    }
-}
+impl Packing for Listpack {
+    const BAD: DecodeError = DecodeError { what: "listpack" };
 
-impl<'a> Iterator for Elements<'a> {
-    type Item = DecodeResult<Element<'a>>;
-
-    fn next(&mut self) -> Option<DecodeResult<Element<'a>>> {
-        let taken = self.take();
-        if taken.is_err() {
-            *self = Elements { rest: &[END], left: None };
-        }
-        taken.transpose()
+    fn take<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Element<'a>> {
+        let before = rest.len();
+        let element = take_element(rest)?;
+        let back_length = BackLength::of(before - rest.len());
+        *rest = rest.strip_prefix(back_length.bytes())?;
+        Some(element)
     }
 }
 
@@ -256,23 +201,6 @@ fn take_element<'a>(rest: &mut &'a [u8]) -> Option<Element<'a>> {
         _ => return None,
     };
     rest.split_off(..length).map(Element::String)
-}
-
-/// The first `N` bytes, taken off.
-pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    rest.split_off(..N)?.try_into().ok()
-}
-
-/// An integer of the first `N` bytes, taken off.
-pub(super) fn take_integer<'a, const N: usize>(rest: &mut &[u8]) -> Option<Element<'a>> {
-    Some(Element::Integer(integer(take::<N>(rest)?)))
-}
-
-/// A signed integer of `N` (1 to 8) bytes, little-endian.
-pub(super) fn integer<const N: usize>(bytes: [u8; N]) -> i64 {
-    let mut wide = [0; 8];
-    wide[8 - N..].copy_from_slice(&bytes);
-    i64::from_le_bytes(wide) >> (64 - 8 * N)
 }
 
 #[cfg(test)]
@@ -384,7 +312,7 @@ mod tests {
     #[test]
     fn nothing_comes_after_an_error() {
         let mut elements = decode(b"\x0a\0\0\0\x02\0\xfe\x01\x01\xff").unwrap();
-        assert_eq!((elements.next(), elements.next()), (Some(Err(BAD)), None));
+        assert_eq!((elements.next(), elements.next()), (Some(Err(Listpack::BAD)), None));
     }
 
     proptest! {

@@ -10,6 +10,7 @@ pub mod long_double;
 pub mod lzf;
 pub mod meta;
 pub mod numbers;
+pub mod packed;
 pub mod posix;
 pub mod rdb;
 pub mod stream_id;

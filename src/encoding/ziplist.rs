@@ -19,22 +19,15 @@
 //! | `c0` 2, `d0` 4, `e0` 8, `f0` 3, `fe` 1 | an integer, little-endian |
 //! | `f1` to `fd` | 0 to 12 |
 
-use super::listpack::{Element, take, take_integer};
+use super::packed::{END, Element, Elements, Packing, take, take_integer};
 use super::{DecodeError, DecodeResult};
 
-const END: u8 = 0xff;
-const MANY: u16 = u16::MAX;
 const HEADER_BYTES: usize = 10;
 const LONG_PREVIOUS: u8 = 0xfe;
 
-const BAD: DecodeError = DecodeError { what: "ziplist" };
-
-/// The elements of a ziplist. Takes no memory; ends after the first error.
+/// How a ziplist has its elements.
 #[derive(Debug)]
-pub struct Elements<'a> {
-    rest: &'a [u8],
-    /// How many are still to come, unless there are too many for the header to say.
-    left: Option<u16>,
+pub struct Ziplist {
     /// Where the last one begins, in bytes from here; negative once it is behind.
     tail: i64,
     /// The bytes of the one before.
@@ -45,53 +38,39 @@ pub struct Elements<'a> {
 ///
 /// # Errors
 /// When the header does not fit the bytes; whatever is wrong behind it, [`Elements`] tell.
-pub fn decode(bytes: &[u8]) -> DecodeResult<Elements<'_>> {
+pub fn decode(bytes: &[u8]) -> DecodeResult<Elements<'_, Ziplist>> {
     let mut rest = bytes;
-    let size = u32::from_le_bytes(take(&mut rest).ok_or(BAD)?);
-    let tail = u32::from_le_bytes(take(&mut rest).ok_or(BAD)?);
-    let count = u16::from_le_bytes(take(&mut rest).ok_or(BAD)?);
+    let size = u32::from_le_bytes(take(&mut rest).ok_or(Ziplist::BAD)?);
+    let tail = u32::from_le_bytes(take(&mut rest).ok_or(Ziplist::BAD)?);
+    let count = u16::from_le_bytes(take(&mut rest).ok_or(Ziplist::BAD)?);
     if size as usize != bytes.len() {
-        return Err(BAD);
+        return Err(Ziplist::BAD);
     }
-    let left = (count != MANY).then_some(count);
-    Ok(Elements { rest, left, tail: i64::from(tail) - HEADER_BYTES as i64, previous: 0 })
+    Ok(Elements::new(rest, count, Ziplist { tail: i64::from(tail) - HEADER_BYTES as i64, previous: 0 }))
 }
 
-impl<'a> Elements<'a> {
-    fn take(&mut self) -> DecodeResult<Option<Element<'a>>> {
-        if self.rest == [END] && self.left.unwrap_or(0) == 0 {
-            // The tail is where the last element began; in an empty list, at the end.
-            let ends_well = self.tail == -(self.previous as i64);
-            return if ends_well { Ok(None) } else { Err(BAD) };
-        }
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(1).ok_or(BAD)?;
-        }
-        let start = self.rest.len();
-        let previous = match take(&mut self.rest).ok_or(BAD)? {
-            [LONG_PREVIOUS] => u32::from_le_bytes(take(&mut self.rest).ok_or(BAD)?) as usize,
-            [END] => return Err(BAD),
+impl Packing for Ziplist {
+    const BAD: DecodeError = DecodeError { what: "ziplist" };
+
+    fn take<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Element<'a>> {
+        let before = rest.len();
+        let previous = match take(rest)? {
+            [LONG_PREVIOUS] => u32::from_le_bytes(take(rest)?) as usize,
+            [END] => return None,
             [short] => usize::from(short),
         };
         if previous != self.previous {
-            return Err(BAD);
+            return None;
         }
-        let element = take_element(&mut self.rest).ok_or(BAD)?;
-        self.previous = start - self.rest.len();
+        let element = take_element(rest)?;
+        self.previous = before - rest.len();
         self.tail -= self.previous as i64;
-        Ok(Some(element))
+        Some(element)
     }
-}
 
-impl<'a> Iterator for Elements<'a> {
-    type Item = DecodeResult<Element<'a>>;
-
-    fn next(&mut self) -> Option<DecodeResult<Element<'a>>> {
-        let taken = self.take();
-        if taken.is_err() {
-            *self = Elements { rest: &[END], left: None, tail: 0, previous: 0 };
-        }
-        taken.transpose()
+    /// The tail is where the last element began; in an empty list, at the end.
+    fn ends_well(&self) -> bool {
+        self.tail == -(self.previous as i64)
     }
 }
 
@@ -117,6 +96,7 @@ fn take_element<'a>(rest: &mut &'a [u8]) -> Option<Element<'a>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packed::MANY;
     use super::*;
     use proptest::prelude::*;
 
@@ -198,18 +178,18 @@ mod tests {
         let good = ziplist(&[b"\x03abc", b"\xf1", &[&[0x3f][..], &[b'x'; 63]].concat()]);
         assert!(texts(&good).is_ok());
         for length in 0..good.len() {
-            assert_eq!(texts(&good[..length]), Err(BAD), "{length} bytes");
+            assert_eq!(texts(&good[..length]), Err(Ziplist::BAD), "{length} bytes");
         }
         // The size, the tail, the count, the lengths of those before, the end.
         for at in [0, 4, 7, 8, 10, 15, 17, good.len() - 1] {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            assert_eq!(texts(&bad), Err(BAD), "byte {at}");
+            assert_eq!(texts(&bad), Err(Ziplist::BAD), "byte {at}");
         }
         for tag in [0x81, 0xc1, 0xff] {
-            assert_eq!(texts(&ziplist(&[&[tag, 0, 0, 0, 0, 0, 0, 0, 0]])), Err(BAD));
+            assert_eq!(texts(&ziplist(&[&[tag, 0, 0, 0, 0, 0, 0, 0, 0]])), Err(Ziplist::BAD));
         }
-        assert_eq!(texts(&ziplist(&[b"\x80\xff\xff\xff\xff"])), Err(BAD));
+        assert_eq!(texts(&ziplist(&[b"\x80\xff\xff\xff\xff"])), Err(Ziplist::BAD));
     }
 
     proptest! {

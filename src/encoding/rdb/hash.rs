@@ -20,7 +20,8 @@
 use super::reader::{Reader, check_distinct, tuples};
 use super::writer::{Writer, fit_listpack};
 use super::{Limits, PayloadError, types};
-use crate::encoding::listpack::{Builder, Element};
+use crate::encoding::listpack::Builder;
+use crate::encoding::packed::Element;
 use crate::encoding::{text, zipmap};
 use bytes::Bytes;
 

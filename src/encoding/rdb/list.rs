@@ -10,7 +10,8 @@
 use super::reader::Reader;
 use super::writer::{MAX_LISTPACK_BYTES, Writer};
 use super::{Limits, PayloadError, types};
-use crate::encoding::listpack::{Builder, Element};
+use crate::encoding::listpack::Builder;
+use crate::encoding::packed::Element;
 use bytes::Bytes;
 
 /// A node that is one string.

@@ -1,7 +1,7 @@
 //! What every type is read from: lengths, strings, and packed elements.
 
 use super::PayloadError;
-use crate::encoding::listpack::Element;
+use crate::encoding::packed::Element;
 use crate::encoding::{DecodeResult, listpack, lzf, ziplist};
 use bytes::Bytes;
 use std::borrow::Cow;

@@ -45,7 +45,8 @@
 use super::reader::{Reader, check_distinct};
 use super::writer::{MAX_LISTPACK_BYTES, Writer};
 use super::{Limits, PayloadError, types};
-use crate::encoding::listpack::{self, Builder, Element, Elements};
+use crate::encoding::listpack::{self, Builder, Elements};
+use crate::encoding::packed::Element;
 use crate::encoding::stream_id::StreamId;
 use bytes::Bytes;
 use std::collections::BTreeMap;

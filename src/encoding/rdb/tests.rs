@@ -1,5 +1,6 @@
 use super::*;
-use crate::encoding::listpack::{Builder, Element};
+use crate::encoding::listpack::Builder;
+use crate::encoding::packed::Element;
 use proptest::prelude::*;
 
 const MAX: u64 = 512 << 20;
