@@ -392,7 +392,7 @@ fn exchange(oracle: &mut Oracle) {
         let ok = Reply::Simple("OK".into());
         assert_eq!(restored, [ok.clone(), ok], "{}", oracle.story());
         compare_content(oracle, &Bytes::from("copy"));
-        oracle.compare(&words("DEL copy"));
+        oracle.compare_line("DEL copy");
     }
 }
 

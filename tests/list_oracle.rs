@@ -6,7 +6,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::oracle::Oracle;
+use common::oracle::{Oracle, one};
 use fastrand::Rng;
 
 const KEYS: &[&str] = &["a", "b", "c"];
@@ -18,7 +18,7 @@ struct Words(Rng);
 
 impl Words {
     fn one(&mut self, of: &[&str]) -> String {
-        of[self.0.usize(..of.len())].to_owned()
+        one(&mut self.0, of)
     }
 
     /// Few different elements, so that they are found; some are too long for a page.
@@ -85,19 +85,17 @@ impl Words {
 fn replies_are_those_of_redis() {
     let Some(mut oracle) = Oracle::start(20_000) else { return };
     let mut generator = Words(oracle.rng.fork());
-    let compare = |oracle: &mut Oracle, words: &[String]| {
-        oracle.compare(&words.iter().map(|word| Bytes::from(word.clone())).collect::<Vec<_>>());
-    };
     for number in 0..oracle.commands {
-        compare(&mut oracle, &generator.next());
+        let words: Vec<Bytes> = generator.next().into_iter().map(Bytes::from).collect();
+        oracle.compare(&words);
         if number % 50 == 49 {
             for key in KEYS {
-                compare(&mut oracle, &["LRANGE", key, "0", "-1"].map(str::to_owned));
+                oracle.compare_line(&format!("LRANGE {key} 0 -1"));
             }
         }
         if number % 500 == 499 {
             for key in KEYS {
-                compare(&mut oracle, &["DEL", key].map(str::to_owned));
+                oracle.compare_line(&format!("DEL {key}"));
             }
         }
     }

@@ -4,7 +4,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::oracle::Oracle;
+use common::oracle::{Oracle, one};
 use common::words;
 use fastrand::Rng;
 
@@ -12,10 +12,6 @@ const NUMBERS: &[&str] = &["0", "1", "2", "3", "10", "-1", "-5", "100", "9223372
 
 /// Values to sort by, no two of which are the same: what becomes of equal ones is left open.
 const WEIGHTS: &[&str] = &["-1", "3", "5e1", "0x20", "inf", "-inf", " 7", "", "0.5", "-0.25", "word", "Word"];
-
-fn one(rng: &mut Rng, of: &[&str]) -> String {
-    of[rng.usize(..of.len())].to_owned()
-}
 
 fn element(rng: &mut Rng) -> String {
     rng.u32(..WEIGHTS.len() as u32).to_string()
@@ -59,10 +55,10 @@ fn replies_are_those_of_redis() {
         oracle.compare(
             &[b"SET", format!("w_{number}").as_bytes(), weight.as_bytes()].map(Bytes::copy_from_slice),
         );
-        oracle.compare(&words(&format!("SET n_{number} {}", 100 - number)));
-        oracle.compare(&words(&format!("HSET h_{number} f {} g x", number * 7 % 13)));
+        oracle.compare_line(&format!("SET n_{number} {}", 100 - number));
+        oracle.compare_line(&format!("HSET h_{number} f {} g x", number * 7 % 13));
     }
-    oracle.compare(&words("SET text x"));
+    oracle.compare_line("SET text x");
     for number in 0..oracle.commands {
         let rng = &mut oracle.rng;
         let command = match rng.u8(..20) {

@@ -7,7 +7,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::oracle::Oracle;
+use common::oracle::{Oracle, one};
 use common::words;
 use fastrand::Rng;
 
@@ -46,7 +46,7 @@ struct Words {
 
 impl Words {
     fn one(&mut self, of: &[&'static str]) -> String {
-        of[self.rng.usize(..of.len())].to_owned()
+        one(&mut self.rng, of)
     }
 
     fn member(&mut self) -> String {

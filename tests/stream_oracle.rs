@@ -6,12 +6,8 @@
 mod common;
 
 use bytes::Bytes;
-use common::cli;
-use common::resp::{RedisServer, RespClient};
-use diskdb::api::Db;
-use diskdb::config::Settings;
-use diskdb::protocol::Reply;
-use diskdb::session::Dialect;
+use common::oracle::{Oracle, one};
+use common::{cli, words};
 use fastrand::Rng;
 
 const KEYS: &[&str] = &["a", "b"];
@@ -33,7 +29,7 @@ fn line(text: &str) -> Vec<String> {
 
 impl Words {
     fn one(&mut self, of: &[&str]) -> String {
-        of[self.rng.usize(..of.len())].to_owned()
+        one(&mut self.rng, of)
     }
 
     /// An id near those that there are.
@@ -176,49 +172,31 @@ fn comparable(words: &[Bytes], reply: &str) -> String {
     reply.lines().filter(keep).collect::<Vec<_>>().join("\n")
 }
 
+fn compare(oracle: &mut Oracle, words: &[Bytes]) {
+    let (ours, theirs) = oracle.ask(words);
+    let [ours, theirs] = [ours, theirs].map(|reply| comparable(words, &cli::print_delivered(&reply)));
+    assert_eq!(ours, theirs, "{}", oracle.story());
+}
+
 #[test]
 fn replies_are_those_of_redis() {
-    let Some(server) = RedisServer::start() else {
-        eprintln!("skipped: there is no redis-server to compare with");
-        return;
-    };
-    let from_environment = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seed = from_environment("DISKDB_ORACLE_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let commands = from_environment("DISKDB_ORACLE_COMMANDS").unwrap_or(20_000);
-    let mut words = Words { rng: Rng::with_seed(seed), last_ms: 0, queue: Vec::new() };
-    let db = Db::in_memory(Settings::default()).unwrap();
-    let mut ours = db.connect();
-    let mut theirs = RespClient::connect(&server.address).unwrap();
-    let mut compare = |number: u64, words: &[String], dialect: Dialect| {
-        let words: Vec<Bytes> = words.iter().map(|word| Bytes::from(word.clone())).collect();
-        ours.session.dialect = dialect;
-        theirs.speak(dialect).unwrap();
-        let reply = ours.call(&words).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
-        let expected = cli::print_delivered(&theirs.call(&words).unwrap());
-        let reply = cli::print(&reply, dialect);
-        let (reply, expected) = (comparable(&words, &reply), comparable(&words, &expected));
-        assert!(
-            reply == expected,
-            "seed {seed}, command {number} {words:.200?}\nours:\n{reply:.2000}\ntheirs:\n{expected:.2000}"
-        );
-    };
-    for number in 0..commands {
-        let dialect = if words.rng.bool() { Dialect::Resp2 } else { Dialect::Resp3 };
-        let next = words.next();
-        compare(number, &next, dialect);
+    let Some(mut oracle) = Oracle::start(20_000) else { return };
+    let mut generator = Words { rng: oracle.rng.fork(), last_ms: 0, queue: Vec::new() };
+    for number in 0..oracle.commands {
+        let next: Vec<Bytes> = generator.next().into_iter().map(Bytes::from).collect();
+        compare(&mut oracle, &next);
         if number % 50 == 49 {
             for key in KEYS {
-                compare(number, &line(&format!("XRANGE {key} - +")), dialect);
-                compare(number, &line(&format!("XPENDING {key} g - + 1000")), dialect);
-                compare(number, &line(&format!("XINFO GROUPS {key}")), dialect);
+                oracle.compare_line(&format!("XRANGE {key} - +"));
+                compare(&mut oracle, &words(&format!("XPENDING {key} g - + 1000")));
+                oracle.compare_line(&format!("XINFO GROUPS {key}"));
             }
-            let problems = db.check().unwrap().problems;
-            assert!(problems.is_empty(), "seed {seed}, command {number}: {problems:?}");
+            oracle.check();
         }
         if number % 1000 == 999 {
-            words.last_ms = 0;
+            generator.last_ms = 0;
             for key in KEYS {
-                compare(number, &line(&format!("DEL {key}")), dialect);
+                oracle.compare_line(&format!("DEL {key}"));
             }
         }
     }

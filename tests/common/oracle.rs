@@ -2,6 +2,7 @@
 
 use super::cli;
 use super::resp::{RedisServer, RespClient, read_reply};
+use super::words;
 use bytes::Bytes;
 use diskdb::api::{Connection, Db};
 use diskdb::config::Settings;
@@ -16,8 +17,14 @@ const SHOWN_COMMANDS: usize = 60;
 /// How much of each of their words.
 const SHOWN_BYTES: usize = 200;
 
+/// One of these words.
+pub fn one(rng: &mut Rng, of: &[&str]) -> String {
+    of[rng.usize(..of.len())].to_owned()
+}
+
 /// DiskDB in memory beside a redis-server.
 pub struct Oracle {
+    db: Db,
     ours: Connection,
     theirs: RespClient,
     /// Ends with the test.
@@ -30,7 +37,8 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// Starts both, for `commands` random ones, and five times as many where the code is optimised; none, with a line that says so, where there is no redis-server.
+    /// Starts both, for `commands` random ones, and five times as many where the code is optimised;
+    /// none, with a line that says so, where there is no redis-server.
     /// `DISKDB_ORACLE_SEED` and `DISKDB_ORACLE_COMMANDS` repeat a run or make it longer.
     pub fn start(commands: u64) -> Option<Oracle> {
         let Some(server) = RedisServer::start() else {
@@ -41,16 +49,28 @@ impl Oracle {
         let seed = from_environment("DISKDB_ORACLE_SEED").unwrap_or_else(|| fastrand::u64(..));
         let commands = if cfg!(debug_assertions) { commands } else { 5 * commands };
         let commands = from_environment("DISKDB_ORACLE_COMMANDS").unwrap_or(commands);
-        let ours = Db::in_memory(Settings::default()).unwrap().connect();
+        let db = Db::in_memory(Settings::default()).unwrap();
+        let ours = db.connect();
         let theirs = RespClient::connect(&server.address).unwrap();
         let rng = Rng::with_seed(seed);
-        Some(Oracle { ours, theirs, _server: server, log: VecDeque::new(), seed, commands, rng })
+        Some(Oracle { db, ours, theirs, _server: server, log: VecDeque::new(), seed, commands, rng })
     }
 
     /// Sends one command, in a protocol that chance chooses, to both: every reply must be the same.
     pub fn compare(&mut self, words: &[Bytes]) {
         let (ours, theirs) = self.ask(words);
         self.assert_same(&ours, &theirs);
+    }
+
+    /// Sends one command, its words between single blanks, to both: every reply must be the same.
+    pub fn compare_line(&mut self, line: &str) {
+        self.compare(&words(line));
+    }
+
+    /// Fails, with the commands before, if what DiskDB stores does not fit together.
+    pub fn check(&self) {
+        let problems = self.db.check().unwrap().problems;
+        assert!(problems.is_empty(), "{problems:?}, {}", self.story());
     }
 
     /// Fails, with the commands before, if two replies differ.
