@@ -159,6 +159,11 @@ impl<'a> ReadTx<'a> {
         }
     }
 
+    /// A key is read or written soon; see [`Engine::hint`](crate::storage::Engine::hint).
+    pub fn hint(&self, space: Space, key: &[u8]) {
+        self.keyspace.engine().hint(space, key);
+    }
+
     /// Walks the stored keys of a range, own writes included.
     pub fn scan(&self, space: Space, range: &ScanRange, direction: Direction) -> Result<TxScan<'_>> {
         let engine = self.keyspace.engine().scan(space, range, direction, self.tier)?;

@@ -138,6 +138,11 @@ impl Members {
         }
         // The tail has all its members while the moved one is looked for.
         let moved = if position < last { Some(self.taken_from_tail(tx, last)?) } else { None };
+        // Both records were not looked at when chance chose the member: fetch them side by side.
+        tx.hint(Space::Data, &self.data_key(member));
+        if let Some(moved) = &moved {
+            tx.hint(Space::Data, &self.data_key(moved));
+        }
         let (whole, in_page) = place(&self.tail, last % PAGE)?;
         if in_page.is_none() {
             tx.write(Space::Index, &self.index_key(b'x', last), None);

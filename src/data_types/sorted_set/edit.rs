@@ -73,7 +73,12 @@ impl Edit {
 
     fn write_score(&self, tx: &mut WriteTx, member: &[u8], score: Option<f64>) {
         let value = score.map(|score| Bytes::copy_from_slice(&entry::encode_score(score)));
-        tx.write(Space::Data, &member_key(self.set.namespace, self.set.version, member), value);
+        let key = member_key(self.set.namespace, self.set.version, member);
+        if value.is_none() {
+            // Of what is popped nobody has looked at the record; the pages are worked on first.
+            tx.hint(Space::Data, &key);
+        }
+        tx.write(Space::Data, &key, value);
     }
 
     /// Lets the members lie outside the header.
