@@ -223,6 +223,8 @@ impl Command for ConfigResetStat {
 impl SessionCommand for ConfigResetStat {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
         context.instance.stats.reset();
+        context.instance.keyspace.lookups().reset();
+        context.instance.keyspace.reset_lazily_freed();
         Ok(())
     }
 }

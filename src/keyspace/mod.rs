@@ -98,6 +98,7 @@ pub struct Keyspace {
     expiry: expiry::Schedule,
     expire_fields: OnceLock<field_expiry::ExpireFields>,
     lookups: Lookups,
+    lazily_freed: AtomicU64,
     has_garbage: AtomicBool,
     max_string_bytes: AtomicU64,
     hll_sparse_max_bytes: AtomicU64,
@@ -135,6 +136,7 @@ impl Keyspace {
             expiry: expiry::Schedule::new(),
             expire_fields: OnceLock::new(),
             lookups: Lookups::default(),
+            lazily_freed: AtomicU64::new(0),
             has_garbage: AtomicBool::new(true),
             max_string_bytes: AtomicU64::new(512 << 20),
             hll_sparse_max_bytes: AtomicU64::new(3000),
@@ -212,6 +214,17 @@ impl Keyspace {
     /// How often keys that were looked up for reading were there.
     pub fn lookups(&self) -> &Lookups {
         &self.lookups
+    }
+
+    /// How many values were deleted whose members were left to the background, as they are too many for
+    /// Redis to free at once; with all keys of emptied databases.
+    pub fn lazily_freed(&self) -> u64 {
+        self.lazily_freed.load(Ordering::Relaxed)
+    }
+
+    /// Counts [`Keyspace::lazily_freed`] from 0 again.
+    pub fn reset_lazily_freed(&self) {
+        self.lazily_freed.store(0, Ordering::Relaxed);
     }
 
     /// The engine below, for flushing, checkpoints and statistics. Data goes through transactions.
@@ -310,11 +323,14 @@ impl Keyspace {
         let result = f(&mut tx);
         self.lookups.add(tx.lookups(), &result);
         let value = result?;
-        let Finished { batch, changes, replaced, databases } = tx.finish();
+        let Finished { batch, changes, replaced, databases, lazily_freed } = tx.finish();
         if batch.is_empty() {
             return Ok(Written { value, seq: None });
         }
         let seq = self.commit(origin.client, batch, changes, replaced)?;
+        if lazily_freed > 0 {
+            self.lazily_freed.fetch_add(lazily_freed, Ordering::Relaxed);
+        }
         if let Some(databases) = databases {
             // The record of databases and the numbers in memory must not part; if this fails, nothing has
             // changed.

@@ -443,3 +443,27 @@ fn a_part_that_failed_is_taken_back() {
     assert!(world.exists(0, b"stays") && !world.exists(0, b"goes") && !world.exists(0, b"goes as well"));
     assert_eq!(*log.0.lock(), [(0, Bytes::from_static(b"stays"), "set")]);
 }
+
+#[test]
+fn values_of_many_members_are_left_to_the_background() {
+    let world = World::new();
+    let key = |name: &'static str| Bytes::from_static(name.as_bytes());
+    let delete = |name| {
+        world.write(0, &key(name), |tx, key| {
+            let mut slot = tx.slot(key)?;
+            tx.delete(&mut slot, Event::DEL);
+            Ok(())
+        });
+    };
+    for (name, size) in [("large", 65), ("small", 64), ("inline", 0)] {
+        world.put(0, &key(name), None, size);
+        delete(name);
+    }
+    assert_eq!(world.keyspace.lazily_freed(), 1);
+    world.put(0, &key("one"), None, 0);
+    world.put(1, &key("other"), None, 1);
+    world.keyspace.flush_databases(0, None).unwrap();
+    assert_eq!(world.keyspace.lazily_freed(), 3);
+    world.keyspace.reset_lazily_freed();
+    assert_eq!(world.keyspace.lazily_freed(), 0);
+}

@@ -272,7 +272,12 @@ pub struct WriteTx<'a> {
     changes: Changes,
     /// Databases that the transaction emptied or exchanged.
     replaced: Vec<DbIndex>,
+    /// Values that were deleted without their members, which are many.
+    lazily_freed: u64,
 }
+
+/// Redis frees a value with more members than this in the background.
+const FREED_AT_ONCE: u64 = 64;
 
 /// What a transaction has written.
 pub(super) struct Finished {
@@ -281,6 +286,7 @@ pub(super) struct Finished {
     pub(super) replaced: Vec<DbIndex>,
     /// The names of the databases from now on, if it has changed them.
     pub(super) databases: Option<Databases>,
+    pub(super) lazily_freed: u64,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -299,7 +305,12 @@ impl<'a> Deref for WriteTx<'a> {
 
 impl<'a> WriteTx<'a> {
     pub(super) fn new(keyspace: &'a Keyspace, db: DbIndex, tier: ReadTier) -> WriteTx<'a> {
-        WriteTx { view: ReadTx::new(keyspace, db, tier), changes: Changes::new(), replaced: Vec::new() }
+        WriteTx {
+            view: ReadTx::new(keyspace, db, tier),
+            changes: Changes::new(),
+            replaced: Vec::new(),
+            lazily_freed: 0,
+        }
     }
 
     /// As [`ReadTx::select`].
@@ -426,6 +437,7 @@ impl<'a> WriteTx<'a> {
 
     fn delete_members(&mut self, namespace: Namespace, old: &Meta) {
         let Some(outside) = old.outside else { return };
+        self.lazily_freed += u64::from(outside.len > FREED_AT_ONCE);
         let prefix = keys::members(namespace, outside.version);
         for space in keys::member_spaces(old.kind) {
             self.delete_prefix(*space, &prefix);
@@ -449,6 +461,7 @@ impl<'a> WriteTx<'a> {
     /// What `f` returns.
     pub fn part<T>(&mut self, f: impl FnOnce(&mut WriteTx<'a>) -> Result<T>) -> Result<T> {
         let (changes, replaced) = (self.changes.len(), self.replaced.len());
+        let lazily_freed = self.lazily_freed;
         let (additions, databases) = (self.view.additions.clone(), self.view.databases.clone());
         let looked_at = (self.view.db, self.view.namespace);
         self.view.overlay.begin_part();
@@ -457,6 +470,7 @@ impl<'a> WriteTx<'a> {
         if result.is_err() {
             self.changes.truncate(changes);
             self.replaced.truncate(replaced);
+            self.lazily_freed = lazily_freed;
             (self.view.additions, self.view.databases) = (additions, databases);
             (self.view.db, self.view.namespace) = looked_at;
         }
@@ -473,7 +487,9 @@ impl<'a> WriteTx<'a> {
             let old = self.namespace_of(db);
             let own = self.additions.get(&old).map_or(0, |counts| counts.keys);
             let committed = self.keyspace.count(old, system_key::KEY_COUNT)?;
-            if committed.saturating_add_signed(own) > 0 {
+            let keys = committed.saturating_add_signed(own);
+            self.lazily_freed += keys;
+            if keys > 0 {
                 let databases = self.databases_to_change();
                 databases.namespaces[db as usize] = databases.take_next();
                 self.replaced.push(db);
@@ -511,6 +527,12 @@ impl<'a> WriteTx<'a> {
         if let Some(databases) = &databases {
             batch.put(Space::System, system_key::DATABASES, Bytes::from(databases.encode()));
         }
-        Finished { batch, changes: self.changes, replaced: self.replaced, databases }
+        Finished {
+            batch,
+            changes: self.changes,
+            replaced: self.replaced,
+            databases,
+            lazily_freed: self.lazily_freed,
+        }
     }
 }

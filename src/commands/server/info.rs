@@ -234,7 +234,8 @@ fn memory(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("mem_clients_normal", instance.clients.memory_bytes());
     out.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     out.field("mem_allocator", process::allocator_name());
-    out.zeros(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"]);
+    out.zeros(&["active_defrag_running", "lazyfree_pending_objects"]);
+    out.field("lazyfreed_objects", instance.keyspace.lazily_freed());
     Ok(())
 }
 
