@@ -5,13 +5,17 @@ use bytes::Bytes;
 use diskdb::encoding::databases::Databases;
 use diskdb::encoding::glob::{self, Case};
 use diskdb::encoding::meta::{Head, Meta};
-use diskdb::encoding::{keys, text, varint};
+use diskdb::data_types::tree::Root;
+use diskdb::encoding::{intset, keys, listpack, lzf, text, varint, ziplist, zipmap};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let bytes = Bytes::copy_from_slice(data);
     if let Ok(meta) = Meta::decode(bytes) {
         assert_eq!(Meta::decode(meta.encode()).as_ref(), Ok(&meta));
+    }
+    if let Ok(root) = Root::decode(bytes.clone()) {
+        assert_eq!(Root::decode(root.encode()).as_ref(), Ok(&root));
     }
     let _ = Head::decode(data);
     if let Ok(databases) = Databases::decode(data) {
@@ -32,6 +36,13 @@ fuzz_target!(|data: &[u8]| {
         varint::put(&mut out, value);
         assert_eq!(out, data[..data.len() - rest.len()]);
     }
+    if let Ok(members) = intset::decode(data) {
+        assert_eq!(intset::decode(&intset::encode(&members)).as_ref(), Ok(&members));
+    }
+    let _ = listpack::decode(data).map(Iterator::count);
+    let _ = ziplist::decode(data).map(Iterator::count);
+    let _ = zipmap::decode(data);
+    let _ = lzf::decompress(data, 1 << 16);
     if let Some(number) = text::parse_i64(data) {
         assert_eq!(number.to_string().as_bytes(), data);
     }

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import pathlib
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from model import EXPIRE_SECONDS, Connection  # noqa: E402
 from power_loss import SyncLog  # noqa: E402
 
 SHARED_COUNTER = b"shared:counter"
+SHARED_MEMBERS = 2_000
 SHARED_PAIR = (b"shared:pair:a", b"shared:pair:b")
 # Written by transactions: a string, a hash and a list, always of the same value.
 SHARED_STRING, SHARED_HASH, SHARED_LIST = b"shared:exec:string", b"shared:exec:hash", b"shared:exec:list"
@@ -72,6 +74,27 @@ class Shared:
         return None
 
 
+def collection_commands(chance):
+    """Commands on collections that every connection writes. What they answer does not matter, nor what is
+    left of them; `diskdb check` says whether it holds together."""
+    member, other = (b"member%d" % chance.randrange(SHARED_MEMBERS) for _ in range(2))
+    number = chance.randrange(1000)
+    long_value = b"x" * chance.choice((1, 10, 100, 2_000))
+    return chance.sample([
+        (b"SADD", b"shared:set", member, other), (b"SPOP", b"shared:set"), (b"SREM", b"shared:set", member),
+        (b"HSET", b"shared:hash", member, long_value), (b"HDEL", b"shared:hash", other),
+        (b"HEXPIRE", b"shared:hash", 1, b"FIELDS", 1, member),
+        (b"ZADD", b"shared:zset", number, member, number + 1, other), (b"ZPOPMIN", b"shared:zset"),
+        (b"ZREMRANGEBYRANK", b"shared:zset", number, number + 3),
+        (b"LPUSH", b"shared:list", member, long_value), (b"RPOP", b"shared:list"),
+        (b"LINSERT", b"shared:list", b"BEFORE", member, other), (b"LTRIM", b"shared:list", 0, 3_000),
+        (b"XADD", b"shared:stream", b"MAXLEN", b"~", 1_000, b"*", b"field", long_value),
+        (b"COPY", b"shared:set", b"shared:copy", b"REPLACE"), (b"RENAME", b"shared:copy", b"shared:renamed"),
+        (b"DEL", chance.choice([b"shared:renamed", b"shared:list", b"shared:hash"])),
+        (b"EXPIRE", b"shared:copy", 1),
+    ], 4)  # fmt: skip
+
+
 def write_until_killed(server, connection, shared, problems):
     """Load of one connection. Ends when the server does."""
     try:
@@ -79,7 +102,8 @@ def write_until_killed(server, connection, shared, problems):
             while True:
                 batch = connection.batch()
                 with_shared = shared.commands(connection) if connection.random.random() < 0.2 else []
-                client.send(b"".join(encode(*words) for words in [*batch, *with_shared]))
+                collections = collection_commands(connection.random)
+                client.send(b"".join(encode(*words) for words in [*batch, *with_shared, *collections]))
                 for _ in range(len(batch)):
                     connection.acknowledge(client.read())
                 replies = []
@@ -88,6 +112,8 @@ def write_until_killed(server, connection, shared, problems):
                         replies.append(client.read())
                 finally:
                     shared.acknowledge(replies)
+                for _ in collections:
+                    client.read()
     except OSError:
         pass  # the server is gone, as it should be
     except Exception as problem:  # reported by the main thread
@@ -207,7 +233,16 @@ class CrashTest:
         self.server.start()
         with self.server.client() as client:
             self.verify(client, self.finished)
-        self.server.terminate()
+        self.server.kill()
+        self.check_what_is_stored()
+
+    def check_what_is_stored(self):
+        """Nothing is there by half: no member without its position, no count that is wrong."""
+        words = [self.server.binary, "check", "--dir", str(self.server.data)]
+        result = subprocess.run(words, capture_output=True, text=True, timeout=600)
+        print("check: " + result.stdout.strip().splitlines()[-1] if result.stdout.strip() else result.stderr)
+        if result.returncode != 0:
+            self.problems.append(f"diskdb check: {result.stdout[:2000]}{result.stderr}")
 
 
 def main():

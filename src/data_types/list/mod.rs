@@ -241,6 +241,7 @@ pub fn place(len: u64, index: i64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn golden_head() {
@@ -252,6 +253,13 @@ mod tests {
         assert_eq!(trimmed.encode(), b"\x03\0");
         assert_eq!(Head::decode(trimmed.encode().into()).unwrap(), (trimmed, Bytes::new()));
         assert!(Head::decode(Bytes::from_static(b"\x80")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>) {
+            let _ = Head::decode(bytes.into());
+        }
     }
 
     #[test]

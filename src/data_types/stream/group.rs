@@ -333,6 +333,17 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panics(record: Vec<u8>) {
+            let record = Bytes::from(record);
+            let place = Place { namespace: Namespace(1), version: 2 };
+            let _ = Group::decode(place, Bytes::new(), record.clone());
+            let _ = Consumer::decode(Bytes::new(), record);
+        }
+    }
 
     #[test]
     fn golden_records() {

@@ -250,6 +250,16 @@ const PAGES: &[u8] = b"e";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>) {
+            let bytes = Bytes::from(bytes);
+            let _ = Head::decode(bytes.clone()).map(|(_, log)| Log::decode(log));
+            let _ = Log::decode(bytes);
+        }
+    }
 
     #[test]
     fn golden_head() {
