@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let bytes = Bytes::copy_from_slice(data);
-    if let Ok(meta) = Meta::decode(bytes) {
+    if let Ok(meta) = Meta::decode(bytes.clone()) {
         assert_eq!(Meta::decode(meta.encode()).as_ref(), Ok(&meta));
     }
     if let Ok(root) = Root::decode(bytes.clone()) {
