@@ -196,15 +196,25 @@ fn nobody_sees_what_others_have_waited_for() {
                 }
             });
         }
+        // The others end even when this thread fails.
+        let _end = EndOnDrop(&done);
         for _ in 0..ROUNDS {
             waiter.send("BLPOP k 0\r\n");
             pusher.await_info("clients", "blocked_clients", "1");
             pusher.call("RPUSH k a", ":1\r\n");
             waiter.expect(popped("k", "a"));
         }
-        done.store(true, Ordering::Relaxed);
     });
     server.stop().unwrap();
+}
+
+/// Tells other threads that the test is over, by a failure as well.
+struct EndOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
