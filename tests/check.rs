@@ -81,6 +81,9 @@ fn fill(client: &mut Connection) {
         call(client, &format!("XADD stream {number}-0 field value"));
     }
     call(client, "XREADGROUP GROUP g other STREAMS stream >");
+    call(client, "XNACK stream g FAIL IDS 1 20-0");
+    call(client, "XADD stream IDMP producer one * f v");
+    call(client, "XADD stream IDMP producer two * f v");
 }
 
 #[test]

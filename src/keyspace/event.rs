@@ -88,6 +88,7 @@ impl Event {
     pub const XADD: Event = Event::new(EventClass::Stream, "xadd");
     pub const XDEL: Event = Event::new(EventClass::Stream, "xdel");
     pub const XTRIM: Event = Event::new(EventClass::Stream, "xtrim");
+    pub const XCFGSET: Event = Event::new(EventClass::Stream, "xcfgset");
     pub const XSETID: Event = Event::new(EventClass::Stream, "xsetid");
     pub const XGROUP_CREATE: Event = Event::new(EventClass::Stream, "xgroup-create");
     pub const XGROUP_CREATECONSUMER: Event = Event::new(EventClass::Stream, "xgroup-createconsumer");

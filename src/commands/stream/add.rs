@@ -5,7 +5,7 @@ use super::{INVALID_ID, UPDATE_KEY, shown_id, spec};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Spec};
 use crate::commands::{Command, WriteCommand};
-use crate::data_types::stream::{Edit, Fields, NewId};
+use crate::data_types::stream::{Edit, Fields, NewId, content_id};
 use crate::encoding::stream_id::StreamId;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
@@ -22,6 +22,37 @@ pub struct XAdd {
     trim: TrimArgs,
     id: NewId,
     fields: Fields,
+    /// A producer, and its id for the entry.
+    producer: Option<(Bytes, Bytes)>,
+}
+
+/// A producer, and its id for the entry; none: what the entry says stands for it.
+type Producer = Option<(Bytes, Option<Bytes>)>;
+
+/// Reads `IDMP` or `IDMPAUTO` if it is next; returns whether it was.
+fn producer(args: &mut Args, found: &mut Producer) -> Result<bool> {
+    let has_id = match args.remaining() {
+        3.. if args.take("IDMP") => true,
+        2.. if args.take("IDMPAUTO") => false,
+        _ => return Ok(false),
+    };
+    if found.is_some() {
+        return Err(Error::text("ERR IDMP/IDMPAUTO specified multiple times"));
+    }
+    let name = args.bytes()?;
+    if name.is_empty() {
+        return Err(Error::text(if has_id {
+            "ERR IDMP requires a non-empty producer ID"
+        } else {
+            "ERR IDMPAUTO requires a non-empty producer ID"
+        }));
+    }
+    let id = if has_id { Some(args.bytes()?) } else { None };
+    if id.as_ref().is_some_and(|id| id.is_empty()) {
+        return Err(Error::text("ERR IDMP requires a non-empty idempotent ID"));
+    }
+    *found = Some((name, id));
+    Ok(true)
 }
 
 /// The id that a new entry is to have: `*`, `ms-*`, `ms` or `ms-seq`.
@@ -54,9 +85,9 @@ impl Command for XAdd {
 
     fn parse(args: &mut Args) -> Result<Self> {
         let key = args.bytes()?;
-        let (mut creates, mut trim, mut id) = (true, TrimArgs::default(), None);
+        let (mut creates, mut trim, mut id, mut from) = (true, TrimArgs::default(), None, None);
         while id.is_none() && !args.is_empty() {
-            if trim.option(args)? {
+            if trim.option(args)? || producer(args, &mut from)? {
             } else if args.take("NOMKSTREAM") {
                 creates = false;
             } else {
@@ -70,7 +101,12 @@ impl Command for XAdd {
         if id == NewId::Given(StreamId::MIN) {
             return Err(Error::text("ERR The ID specified in XADD must be greater than 0-0"));
         }
-        Ok(XAdd { key, creates, trim, id, fields: args.pairs()? })
+        if from.is_some() && id != NewId::Auto {
+            return Err(Error::text("ERR IDMP/IDMPAUTO can be used only with auto-generated IDs"));
+        }
+        let fields = args.pairs()?;
+        let producer = from.map(|(name, id)| (name, id.unwrap_or_else(|| content_id(&fields))));
+        Ok(XAdd { key, creates, trim, id, fields, producer })
     }
 }
 
@@ -84,6 +120,12 @@ impl WriteCommand for XAdd {
         if !self.creates && !stream.exists() {
             return Ok(Reply::Null);
         }
+        if let Some((producer, id)) = &self.producer
+            && let Some(entry) = stream.entry_of(tx, producer, id)?
+        {
+            stream.note_duplicate(tx)?;
+            return Ok(shown_id(entry));
+        }
         if stream.head().last_id == StreamId::MAX {
             return Err(Error::text(
                 "ERR The stream has exhausted the last possible ID, unable to add more items",
@@ -93,6 +135,9 @@ impl WriteCommand for XAdd {
             "ERR The ID specified in XADD is equal or smaller than the target stream top item",
         ))?;
         stream.append(tx, id, &self.fields)?;
+        if let Some((producer, own)) = &self.producer {
+            stream.note_entry(tx, producer, own, id)?;
+        }
         let trimmed = self.trim.run(tx, &mut stream)?;
         let slot = stream.finish(tx, Event::XADD);
         if trimmed > 0 {

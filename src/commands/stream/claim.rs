@@ -203,7 +203,7 @@ fn claim(
     let count = match options.count {
         Some(count) => count,
         None if options.just_id => old.count,
-        None => old.count.saturating_add(1),
+        None => old.next_count(),
     };
     group.put(tx, Pending { id, consumer, time_ms: options.time_ms(tx.now_ms()), count })?;
     Ok(Some(entry))
@@ -272,7 +272,7 @@ impl WriteCommand for XAutoClaim {
                 deleted.push(shown_id(pending.id));
                 continue;
             };
-            let count = pending.count.saturating_add(u64::from(!self.just_id));
+            let count = if self.just_id { pending.count } else { pending.next_count() };
             group.put(tx, Pending { consumer, time_ms: tx.now_ms(), count, ..pending })?;
             claimed.push(entry);
         }

@@ -1,6 +1,6 @@
 //! What `XREADGROUP` gives to a consumer.
 
-use super::read::Request;
+use super::read::{Budget, Request};
 use super::{id, no_group, shown, shown_fields, shown_id};
 use crate::data_types::stream::{Edit, Entry, GroupEdit, Pending};
 use crate::encoding::stream_id::StreamId;
@@ -46,7 +46,7 @@ pub(super) fn first(request: &Request, tx: &mut WriteTx) -> Result<Vec<(Bytes, R
         GroupEdit::open(tx, &stream, group_name)?.ok_or_else(missing)?;
         all.push((key, from(word)?));
     }
-    let mut found = Vec::new();
+    let (mut found, mut budget) = (Vec::new(), request.budget());
     for (key, from) in all {
         // Anew each time: a key may be named twice.
         let Some(stream) = Edit::existing(tx, key)? else { continue };
@@ -61,10 +61,8 @@ pub(super) fn first(request: &Request, tx: &mut WriteTx) -> Result<Vec<(Bytes, R
         group.consumer_mut(number)?.seen_ms = tx.now_ms();
         match from {
             From::New => {
-                let entries = new(request, tx, &stream, &mut group, number)?;
-                if !entries.is_empty() {
-                    found.push((key.clone(), shown(entries)));
-                }
+                let entries = new(request, &mut budget, tx, &stream, &mut group, number)?;
+                found.extend(entries.map(|entries| (key.clone(), entries)));
             }
             From::Pending(after) => {
                 found.push((key.clone(), history(request, tx, &stream, &mut group, (number, after))?));
@@ -81,14 +79,14 @@ pub(super) fn again(request: &Request, tx: &mut WriteTx) -> Result<Vec<(Bytes, R
     const NO_GROUP: Error =
         Error::text("NOGROUP the consumer group this client was blocked on no longer exists");
     let (group_name, consumer) = names(request)?;
-    let mut found = Vec::new();
+    let (mut found, mut budget) = (Vec::new(), request.budget());
     for key in &request.keys {
         let stream = match Edit::existing(tx, key) {
             Err(Error::WrongType) => return Err(GONE),
             stream => stream?.ok_or(GONE)?,
         };
         let mut group = GroupEdit::open(tx, &stream, group_name)?.ok_or(NO_GROUP)?;
-        if stream.head().last_id <= group.head.last_id {
+        if stream.head().last_id <= group.head.last_id && request.claim_ms.is_none() {
             continue;
         }
         let number = match group.find_consumer(tx, consumer)? {
@@ -96,27 +94,34 @@ pub(super) fn again(request: &Request, tx: &mut WriteTx) -> Result<Vec<(Bytes, R
             None => group.create_consumer(tx, consumer),
         };
         group.consumer_mut(number)?.seen_ms = tx.now_ms();
-        let entries = new(request, tx, &stream, &mut group, number)?;
-        if !entries.is_empty() {
-            found.push((key.clone(), shown(entries)));
+        if let Some(entries) = new(request, &mut budget, tx, &stream, &mut group, number)? {
+            found.push((key.clone(), entries));
             group.finish(tx);
         }
     }
     Ok(found)
 }
 
-/// Delivers what nobody in the group has got yet.
+/// Delivers what nobody in the group has got yet and, before that, what `CLAIM` asks for.
 fn new(
     request: &Request,
+    budget: &mut Budget,
     tx: &WriteTx,
     stream: &Edit,
     group: &mut GroupEdit,
     consumer: u64,
-) -> Result<Vec<Entry>> {
-    let Some(from) = group.head.last_id.next() else { return Ok(Vec::new()) };
-    let ranks = stream.ranks(tx, from, StreamId::MAX)?;
-    let count = request.count.unwrap_or(u64::MAX).min(ranks.end - ranks.start);
-    let entries = stream.entries(tx, ranks.start..ranks.start + count, false)?;
+) -> Result<Option<Reply>> {
+    let mut most = request.count.unwrap_or(u64::MAX);
+    let mut replies = Vec::new();
+    if let Some(idle_ms) = request.claim_ms {
+        replies = claim(budget, tx, stream, group, (consumer, idle_ms, most))?;
+        most -= replies.len() as u64;
+    }
+    let mut entries = Vec::new();
+    if let Some(from) = group.head.last_id.next() {
+        let ranks = stream.ranks(tx, from, StreamId::MAX)?;
+        entries = budget.entries(tx, stream, ranks, most)?;
+    }
     for entry in &entries {
         group.note_read(tx, stream, entry.id)?;
         if !request.no_ack {
@@ -124,10 +129,57 @@ fn new(
             group.put(tx, Pending { id: entry.id, consumer, time_ms, count })?;
         }
     }
-    if !entries.is_empty() {
-        group.consumer_mut(consumer)?.active_ms = Some(tx.now_ms());
+    if entries.is_empty() && replies.is_empty() {
+        return Ok(None);
     }
-    Ok(entries)
+    group.consumer_mut(consumer)?.active_ms = Some(tx.now_ms());
+    if request.claim_ms.is_none() {
+        return Ok(Some(shown(entries)));
+    }
+    replies.extend(entries.into_iter().map(|entry| shown_delivery(entry, Reply::Integer(0), 0)));
+    Ok(Some(Reply::Array(replies)))
+}
+
+/// An entry, for how long it was pending, and how often it had been delivered.
+fn shown_delivery(entry: Entry, idle_ms: Reply, count: u64) -> Reply {
+    Reply::Array(vec![shown_id(entry.id), shown_fields(entry.fields), idle_ms, count.into()])
+}
+
+/// Gives a consumer what is pending for so long, the longest first; what was given back before that.
+/// O(pending entries of the group).
+fn claim(
+    budget: &mut Budget,
+    tx: &WriteTx,
+    stream: &Edit,
+    group: &mut GroupEdit,
+    (consumer, idle_ms, most): (u64, u64, u64),
+) -> Result<Vec<Reply>> {
+    let mut idle = Vec::new();
+    group.visit(tx, (StreamId::MIN, StreamId::MAX), |pending| {
+        if pending.idle_ms(tx.now_ms()).is_none_or(|ms| ms >= idle_ms) {
+            idle.push(pending);
+        }
+        Ok(true)
+    })?;
+    idle.sort_by_key(|pending| (pending.time_ms, pending.id));
+    let mut replies = Vec::new();
+    for pending in idle {
+        if replies.len() as u64 == most {
+            break;
+        }
+        let Some(entry) = stream.get(tx, pending.id)? else {
+            group.remove(tx, pending.id)?;
+            continue;
+        };
+        if !budget.takes(&entry) {
+            break;
+        }
+        let idle_ms = pending.idle_ms(tx.now_ms()).map_or(Reply::Integer(-1), Reply::from);
+        replies.push(shown_delivery(entry, idle_ms, pending.count));
+        let (time_ms, count) = (tx.now_ms(), pending.next_count());
+        group.put(tx, Pending { consumer, time_ms, count, ..pending })?;
+    }
+    Ok(replies)
 }
 
 /// Delivers what is pending with the consumer once more.
@@ -144,7 +196,7 @@ fn history(
     for pending in all {
         let fields = match stream.get(tx, pending.id)? {
             Some(entry) => {
-                let count = pending.count.saturating_add(1);
+                let count = pending.next_count();
                 group.put(tx, Pending { time_ms: tx.now_ms(), count, ..pending })?;
                 shown_fields(entry.fields)
             }

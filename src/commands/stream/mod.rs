@@ -6,7 +6,9 @@ mod delete;
 mod deliver;
 mod group;
 mod info;
+mod nack;
 mod pending;
+mod producers;
 mod range;
 mod read;
 mod trim;
@@ -21,13 +23,18 @@ use crate::protocol::Reply;
 
 pub static COMMANDS: &[Entry] = &[
     Entry::write::<pending::XAck>(),
+    Entry::write::<delete::XAckDel>(),
     Entry::write::<add::XAdd>(),
     Entry::write::<claim::XAutoClaim>(),
+    Entry::write::<producers::XCfgSet>(),
     Entry::write::<claim::XClaim>(),
     Entry::write::<delete::XDel>(),
+    Entry::write::<delete::XDelEx>(),
     Entry::container(group::SPEC, group::SUBCOMMANDS),
+    Entry::write::<producers::XIdmpRecord>(),
     Entry::container(info::SPEC, info::SUBCOMMANDS),
     Entry::read::<range::XLen>(),
+    Entry::write::<nack::XNack>(),
     Entry::read::<pending::XPending>(),
     Entry::read::<range::XRange>(),
     Entry::blocking_read::<read::XRead>(),

@@ -170,8 +170,8 @@ fn list(tx: &ReadTx, group: &Group, filter: &Filter) -> Result<Reply> {
                 name
             }
         };
-        let idle_ms = tx.now_ms().saturating_sub(pending.time_ms);
-        let fields = vec![shown_id(pending.id), name.into(), idle_ms.into(), pending.count.into()];
+        let idle_ms = pending.idle_ms(tx.now_ms()).map_or(Reply::Integer(-1), Reply::from);
+        let fields = vec![shown_id(pending.id), name.into(), idle_ms, pending.count.into()];
         shown.push(Reply::Array(fields));
     }
     Ok(Reply::Array(shown))

@@ -5,7 +5,7 @@ use crate::commands::Command;
 use crate::commands::args::Args;
 use crate::commands::blocking::{Attempted, BlockingCommand, whole_timeout_ms};
 use crate::commands::spec::{Arity, Begin, Find, Flags, KeyFlags, KeySpec, Spec};
-use crate::data_types::stream::Stream;
+use crate::data_types::stream::{Entry, Stream};
 use crate::encoding::numbers::Kind;
 use crate::encoding::stream_id::StreamId;
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::keyspace::tx::{ReadTx, WriteTx};
 use crate::keyspace::{Keys, Keyspace, Origin};
 use crate::protocol::Reply;
 use bytes::Bytes;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Streams are named at the end, each with an id; from which word on they are looked for.
@@ -38,6 +39,66 @@ pub(super) struct Request {
     /// Group and consumer.
     pub group: Option<(Bytes, Bytes)>,
     pub no_ack: bool,
+    /// What is pending for so long, in ms, is given as well.
+    pub claim_ms: Option<u64>,
+    /// Entries of all streams together.
+    max_count: Option<u64>,
+    /// Bytes of all entries together, but for the first.
+    max_bytes: Option<u64>,
+}
+
+/// What may still be given.
+pub(super) struct Budget {
+    count: u64,
+    bytes: Option<u64>,
+    is_first: bool,
+}
+
+/// How many entries are read at once when it is their bytes that count.
+const CHUNK: u64 = 64;
+
+impl Budget {
+    /// Whether there is room for an entry, which then takes it.
+    pub fn takes(&mut self, entry: &Entry) -> bool {
+        let bytes: usize = entry.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let left = self.bytes.map(|left| left.checked_sub(bytes as u64));
+        let fits = self.count > 0 && (self.is_first || left.is_none_or(|left| left.is_some()));
+        if fits {
+            self.count -= 1;
+            self.bytes = left.map(Option::unwrap_or_default);
+            self.is_first = false;
+        }
+        fits
+    }
+
+    /// The entries at the first of these places, `most` at most, that there is room for.
+    pub fn entries(
+        &mut self,
+        tx: &ReadTx,
+        stream: &Stream,
+        ranks: Range<u64>,
+        most: u64,
+    ) -> Result<Vec<Entry>> {
+        let end = ranks.end.min(ranks.start.saturating_add(most.min(self.count)));
+        let (mut start, mut found) = (ranks.start, Vec::new());
+        while start < end {
+            let next = if self.bytes.is_some() { end.min(start + CHUNK) } else { end };
+            for entry in stream.entries(tx, start..next, false)? {
+                if !self.takes(&entry) {
+                    return Ok(found);
+                }
+                found.push(entry);
+            }
+            start = next;
+        }
+        Ok(found)
+    }
+}
+
+/// How long entries have to be pending.
+fn claim_ms(args: &mut Args) -> Result<u64> {
+    let ms = args.integer().map_err(|_| Error::text("ERR min-idle-time is not an integer"))?;
+    u64::try_from(ms).map_err(|_| Error::text("ERR min-idle-time must be a positive integer"))
 }
 
 impl Request {
@@ -49,6 +110,12 @@ impl Request {
                 request.block_ms = Some(whole_timeout_ms(args)?);
             } else if args.remaining() > 1 && args.take("COUNT") {
                 request.count = u64::try_from(args.integer()?).ok().filter(|count| *count > 0);
+            } else if args.remaining() > 1 && args.take("MAXCOUNT") {
+                request.max_count = u64::try_from(args.integer()?).ok().filter(|count| *count > 0);
+            } else if args.remaining() > 1 && args.take("MAXSIZE") {
+                request.max_bytes = u64::try_from(args.integer()?).ok().filter(|bytes| *bytes > 0);
+            } else if args.remaining() > 1 && is_group && args.take("CLAIM") {
+                request.claim_ms = Some(claim_ms(args)?);
             } else if args.remaining() > 2 && args.take("GROUP") {
                 only_for_groups("GROUP", is_group)?;
                 request.group = Some((args.bytes()?, args.bytes()?));
@@ -68,6 +135,11 @@ impl Request {
             return Err(Error::text("ERR Missing GROUP option for XREADGROUP"));
         }
         Ok(request)
+    }
+
+    /// What may be given at all.
+    pub fn budget(&self) -> Budget {
+        Budget { count: self.max_count.unwrap_or(u64::MAX), bytes: self.max_bytes, is_first: true }
     }
 
     fn streams(&mut self, args: &mut Args, is_group: bool) -> Result<()> {
@@ -157,7 +229,7 @@ impl XRead {
             Some(after) => after.clone(),
             None => self.after(tx)?,
         };
-        let mut found = Vec::new();
+        let (mut found, mut budget) = (Vec::new(), self.request.budget());
         for (key, after) in self.request.keys.iter().zip(&after) {
             let stream = match Stream::open(tx, key) {
                 // It has become so while the client waited.
@@ -166,9 +238,8 @@ impl XRead {
             };
             let Some((stream, from)) = stream.zip(after.next()) else { continue };
             let ranks = stream.ranks(tx, from, StreamId::MAX)?;
-            let count = self.request.count.unwrap_or(u64::MAX).min(ranks.end - ranks.start);
-            if count > 0 {
-                let entries = stream.entries(tx, ranks.start..ranks.start + count, false)?;
+            let entries = budget.entries(tx, &stream, ranks, self.request.count.unwrap_or(u64::MAX))?;
+            if !entries.is_empty() {
                 found.push((key.clone(), shown(entries)));
             }
         }

@@ -4,7 +4,7 @@ use super::{DELETE_KEY, UPDATE_KEY, next_id, spec};
 use crate::commands::args::Args;
 use crate::commands::spec::{Arity, Flags, Spec};
 use crate::commands::{Command, WriteCommand};
-use crate::data_types::stream::{Edit, Threshold, Trim};
+use crate::data_types::stream::{AllGroups, Edit, References, Threshold, Trim};
 use crate::encoding::stream_id::StreamId;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
@@ -18,6 +18,15 @@ pub(super) struct TrimArgs {
     threshold: Option<Threshold>,
     approximate: bool,
     limit: Option<u64>,
+    references: Option<References>,
+}
+
+/// Reads `KEEPREF`, `DELREF` or `ACKED` if it is next; returns whether it was.
+pub(super) fn references(args: &mut Args, found: &mut Option<References>) -> Result<bool> {
+    const WORDS: &[(&str, References)] =
+        &[("KEEPREF", References::Keep), ("DELREF", References::Delete), ("ACKED", References::Acked)];
+    let Some(references) = args.take_one(WORDS) else { return Ok(false) };
+    if found.replace(references).is_some() { Err(Error::Syntax) } else { Ok(true) }
 }
 
 /// The next word as a number of at least 0.
@@ -28,6 +37,9 @@ fn not_negative(args: &mut Args, otherwise: &'static str) -> Result<u64> {
 impl TrimArgs {
     /// Reads one option if the next word is one; returns whether it was.
     pub(super) fn option(&mut self, args: &mut Args) -> Result<bool> {
+        if references(args, &mut self.references)? {
+            return Ok(true);
+        }
         if args.remaining() < 2 {
             return Ok(false);
         }
@@ -75,10 +87,13 @@ impl TrimArgs {
             limit => limit,
         };
         let count = stream.excess(tx, Trim { threshold, approximate: self.approximate, limit })?;
-        if count > 0 {
-            stream.trim(tx, count)?;
+        if count == 0 {
+            return Ok(0);
         }
-        Ok(count)
+        let mut groups = AllGroups::open(tx, stream, self.references.unwrap_or_default())?;
+        let gone = groups.trim(tx, stream, count)?;
+        groups.finish(tx);
+        Ok(gone)
     }
 }
 

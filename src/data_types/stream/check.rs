@@ -52,6 +52,9 @@ pub fn check(tx: &ReadTx, meta: &Meta) -> Result<()> {
     for group in &groups {
         check_group(tx, group, &mut records)?;
     }
+    if let Some(producers) = stream.producers(tx)? {
+        records.data += 1 + producers.producers + 2 * producers.ids;
+    }
     let Records { index, data, blob } = records;
     let expected = [(Space::Index, index), (Space::Data, data), (Space::Blob, blob)];
     if pages::are_all(tx, meta, &expected)? { Ok(()) } else { Err(BAD_RECORD.into()) }

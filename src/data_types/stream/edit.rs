@@ -46,6 +46,8 @@ pub struct Trim {
 pub struct Edit {
     slot: Slot,
     pub(super) stream: Stream,
+    /// It has records outside its header, though nothing in that says so.
+    pub(super) lies_outside: bool,
 }
 
 impl Deref for Edit {
@@ -67,14 +69,14 @@ impl Edit {
         if stream.version == 0 {
             stream.version = tx.new_version();
         }
-        Ok(Edit { slot, stream })
+        Ok(Edit { slot, stream, lies_outside: false })
     }
 
     /// A new stream in the place of whatever the key has.
     pub(super) fn replacing(tx: &WriteTx, slot: &Slot) -> Result<Edit> {
         let mut stream = Stream::of(slot.namespace(), None)?;
         stream.version = tx.new_version();
-        Ok(Edit { slot: slot.clone(), stream })
+        Ok(Edit { slot: slot.clone(), stream, lies_outside: false })
     }
 
     /// As [`Edit::open`]; none if the key is not there.
@@ -143,6 +145,15 @@ impl Edit {
 
     /// Deletes the entry of an id; returns whether it was there. O(log n).
     pub fn delete(&mut self, tx: &mut WriteTx, id: StreamId) -> Result<bool> {
+        let was_there = self.take_out(tx, id)?;
+        if was_there {
+            self.stream.head.max_deleted_id = self.head.max_deleted_id.max(id);
+        }
+        Ok(was_there)
+    }
+
+    /// Takes out the entry of an id, which does not count as deleted by name. O(log n).
+    pub(super) fn take_out(&mut self, tx: &mut WriteTx, id: StreamId) -> Result<bool> {
         let pages = self.stream.pages(tx);
         let (rank, found) = self.stream.log.find(&pages, id)?;
         if found.is_none() {
@@ -153,7 +164,6 @@ impl Edit {
         if rank < node.saturating_sub(self.head.gone % node) {
             self.leave_first_node(node, 1);
         }
-        self.stream.head.max_deleted_id = self.head.max_deleted_id.max(id);
         Ok(true)
     }
 
@@ -207,12 +217,12 @@ impl Edit {
 
     /// As [`Edit::finish`], with a deadline, ms since the Unix epoch.
     pub(super) fn finish_at(self, tx: &mut WriteTx, expire_at_ms: Option<u64>, event: Event) -> Slot {
-        let Edit { mut slot, stream: Stream { namespace, version, head, log } } = self;
+        let Edit { mut slot, stream: Stream { namespace, version, head, log }, lies_outside } = self;
         let len = log.len();
         let mut inline = head.encode();
         let has_pages = log.finish(&mut WritePages::new(tx, namespace, version, PAGES), &mut inline);
         let was_outside = version_of(slot.meta()) == version;
-        let is_outside = was_outside || has_pages || head.apart > 0 || head.groups > 0;
+        let is_outside = lies_outside || was_outside || has_pages || head.apart > 0 || head.groups > 0;
         let outside = is_outside.then_some(Outside { version, len });
         let meta = Meta { outside, expire_at_ms, ..Meta::inline(Kind::Stream, inline.into()) };
         tx.put(&mut slot, meta, event);

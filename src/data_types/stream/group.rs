@@ -56,6 +56,11 @@ impl Place {
         key
     }
 
+    /// What the keys of a kind begin with.
+    pub(super) fn letter(self, letter: u8) -> KeyBytes {
+        self.key(part(letter, &[]), &[])
+    }
+
     pub(super) fn group(self, name: &[u8]) -> KeyBytes {
         self.key(part(GROUP, &[]), name)
     }

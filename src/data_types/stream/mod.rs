@@ -10,8 +10,10 @@ mod edit;
 mod entry;
 mod group;
 mod group_edit;
+mod idempotence;
 mod log;
 mod pending;
+mod references;
 mod whole;
 
 pub use crate::encoding::rdb::Entry;
@@ -20,7 +22,9 @@ pub use edit::{Edit, NewId, Threshold, Trim};
 pub use entry::Fields;
 pub use group::{Consumer, Group, GroupHead};
 pub use group_edit::GroupEdit;
+pub use idempotence::{Producers, content_id};
 pub use pending::{NOBODY, Pending};
+pub use references::{AllGroups, Deletion, References};
 pub use whole::{all, restore};
 
 use super::pages::{ReadPages, version_of};
@@ -180,6 +184,11 @@ impl Stream {
         let entries = self.log.entries(&pages, ranks);
         let decode = |stored: Result<Bytes>| self.entry(tx, stored?);
         if reverse { entries.rev().map(decode).collect() } else { entries.map(decode).collect() }
+    }
+
+    /// What is known of its producers, if it ever had any that gave ids. One read.
+    pub fn producers(&self, tx: &ReadTx) -> Result<Option<Producers>> {
+        idempotence::read(tx, self.place())
     }
 
     /// How many nodes Redis would have. O(1).

@@ -21,6 +21,17 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// How often it was delivered after it is once more; Redis counts no further than that.
+    pub fn next_count(&self) -> u64 {
+        self.count.saturating_add(1).min(i64::MAX as u64)
+    }
+
+    /// How long ago it was delivered, ms; none if it was given back.
+    pub fn idle_ms(&self, now_ms: u64) -> Option<u64> {
+        let was_given_back = self.consumer == NOBODY && self.time_ms == 0;
+        (!was_given_back).then(|| now_ms.saturating_sub(self.time_ms))
+    }
+
     /// The bytes for the tree.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
