@@ -7,6 +7,7 @@ pub mod engine;
 pub mod memory;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
+pub mod varint;
 
 pub use engine::{
     Batch, Direction, Engine, EngineStat, Fresh, KeyBytes, ReadTier, Scan, ScanRange, Seq, Space,

@@ -11,7 +11,7 @@
 //!
 //! What is behind the last splice is kept.
 
-use crate::encoding::varint;
+use crate::storage::varint;
 
 /// Shorter values are written whole.
 const MIN_BYTES: usize = 64;
@@ -120,8 +120,8 @@ pub(super) fn apply<'a>(value: &[u8], operands: impl Iterator<Item = &'a [u8]>) 
             let mut rest = value.as_slice();
             next.clear();
             while !edit.is_empty() {
-                let kept = usize::try_from(varint::take(&mut edit).ok()?).ok()?;
-                let left_out = usize::try_from(varint::take(&mut edit).ok()?).ok()?;
+                let kept = usize::try_from(varint::take(&mut edit)?).ok()?;
+                let left_out = usize::try_from(varint::take(&mut edit)?).ok()?;
                 next.extend_from_slice(rest.split_off(..kept)?);
                 rest.split_off(..left_out)?;
                 next.extend_from_slice(take(&mut edit)?);
@@ -135,7 +135,7 @@ pub(super) fn apply<'a>(value: &[u8], operands: impl Iterator<Item = &'a [u8]>) 
 
 /// Takes a length and as many bytes off the front.
 fn take<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(varint::take(bytes).ok()?).ok()?;
+    let length = usize::try_from(varint::take(bytes)?).ok()?;
     bytes.split_off(..length)
 }
 
