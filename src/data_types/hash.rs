@@ -17,6 +17,7 @@ use crate::encoding::{DecodeError, DecodeResult, varint};
 use crate::error::Result;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
+use crate::keyspace::{Expired, Resume};
 use crate::storage::Space;
 use bytes::Bytes;
 use std::ops::ControlFlow;
@@ -79,6 +80,14 @@ fn parts(mut bytes: &[u8]) -> DecodeResult<(&[u8], Option<u64>)> {
 /// [`Hash::save`].
 pub struct Hash {
     dense: Dense,
+    /// No deadline comes before this one or is it: deadline and field.
+    after: Option<(u64, Bytes)>,
+}
+
+impl From<Dense> for Hash {
+    fn from(dense: Dense) -> Hash {
+        Hash { dense, after: None }
+    }
 }
 
 /// How often a field is drawn that is dead, before all that live are looked for.
@@ -100,28 +109,47 @@ pub fn open(tx: &ReadTx, key: &[u8]) -> Result<Option<Hash>> {
 /// [`crate::error::Error::WrongType`].
 pub fn open_slot(tx: &mut WriteTx, slot: &mut Slot) -> Result<Option<Hash>> {
     slot.meta_of(Kind::Hash)?;
-    expire_fields(tx, slot, usize::MAX)?;
+    expire_fields(tx, slot, usize::MAX, None)?;
     let left = slot.meta().map(|meta| Dense::open(meta, slot.namespace())).transpose()?;
-    Ok(left.map(|dense| Hash { dense }))
+    Ok(left.map(Hash::from))
 }
 
-/// Deletes up to `limit` fields that are dead, and the key if no other is left; returns how many.
+/// Deletes up to `limit` fields that are dead, and the key if no other is left.
 ///
 /// # Errors
 /// Those of the reads.
-pub fn expire_fields(tx: &mut WriteTx, slot: &mut Slot, limit: usize) -> Result<usize> {
+pub fn expire_fields(
+    tx: &mut WriteTx,
+    slot: &mut Slot,
+    limit: usize,
+    resume: Option<&Resume>,
+) -> Result<Expired> {
     let first_ms = slot.meta().and_then(Meta::first_field_deadline_ms);
     let meta = slot.meta().filter(|_| first_ms.is_some_and(|first_ms| first_ms <= tx.now_ms()));
-    let Some(meta) = meta else { return Ok(0) };
-    let mut hash = Hash { dense: Dense::open(meta, slot.namespace())? };
-    let dead = hash.dead(tx, limit)?;
-    for field in &dead {
+    let Some(meta) = meta else { return Ok(Expired::default()) };
+    let version = meta.outside.map(|outside| outside.version);
+    let resume =
+        resume.filter(|resume| Some(resume.version) == version && Some(resume.deadline_ms) == first_ms);
+    let after = resume.map(|resume| (resume.deadline_ms, resume.field.clone()));
+    let mut hash = Hash { dense: Dense::open(meta, slot.namespace())?, after };
+    let mut dead = hash.dead(tx, limit)?;
+    if dead.is_empty() && hash.after.take().is_some() {
+        dead = hash.dead(tx, limit)?;
+    }
+    for (_, field) in &dead {
         hash.take(tx, field)?;
     }
+    let last = dead.last().filter(|_| dead.len() >= limit);
+    let resume = last.zip(version).map(|((deadline_ms, field), version)| Resume {
+        version,
+        deadline_ms: *deadline_ms,
+        field: field.clone(),
+    });
+    hash.after = dead.last().cloned().filter(|_| version.is_some());
     if !dead.is_empty() {
         hash.save(tx, slot, Event::HEXPIRED)?;
     }
-    Ok(dead.len())
+    Ok(Expired { fields: dead.len(), resume })
 }
 
 /// As [`open_slot`]; an empty hash if there is none.
@@ -130,7 +158,7 @@ pub fn expire_fields(tx: &mut WriteTx, slot: &mut Slot, limit: usize) -> Result<
 /// [`crate::error::Error::WrongType`].
 pub fn open_or_create(tx: &mut WriteTx, slot: &mut Slot) -> Result<Hash> {
     let found = open_slot(tx, slot)?;
-    let empty = || Hash { dense: Dense::new(Kind::Hash, slot.namespace(), Form::ListPack) };
+    let empty = || Hash::from(Dense::new(Kind::Hash, slot.namespace(), Form::ListPack));
     Ok(found.unwrap_or_else(empty))
 }
 
@@ -140,7 +168,7 @@ impl Hash {
     /// # Errors
     /// When the header does not decode.
     pub fn of(tx: &ReadTx, meta: &Meta) -> Result<Hash> {
-        Ok(Hash { dense: Dense::open(meta, tx.namespace())? })
+        Dense::open(meta, tx.namespace()).map(Hash::from)
     }
 
     /// How many fields there are. O(1), and O(dead fields) where there are some.
@@ -157,22 +185,29 @@ impl Hash {
         self.dense.first_deadline_ms != 0 && self.dense.first_deadline_ms <= tx.now_ms()
     }
 
-    /// The fields that are dead and not yet deleted, `limit` at most.
-    fn dead(&self, tx: &ReadTx, limit: usize) -> Result<Vec<Bytes>> {
+    /// The fields that are dead and not yet deleted, with their deadlines: `limit` at most of what lies
+    /// outside.
+    fn dead(&self, tx: &ReadTx, limit: usize) -> Result<Vec<(u64, Bytes)>> {
         if !self.may_have_dead(tx) {
             return Ok(Vec::new());
         }
         if !self.dense.is_packed() {
-            let dying = self.dense.dying(tx, tx.now_ms().saturating_add(1), limit)?;
-            return Ok(dying.into_iter().map(|(_, field)| field).collect());
+            return self.dying(tx, tx.now_ms().saturating_add(1), limit);
         }
         let mut dead = Vec::new();
         for entry in self.dense.all(tx)? {
-            if !Field::decode(entry.payload)?.lives(tx.now_ms()) {
-                dead.push(entry.member);
+            if let Some(deadline_ms) = Field::decode(entry.payload)?.expire_at_ms
+                && deadline_ms <= tx.now_ms()
+            {
+                dead.push((deadline_ms, entry.member));
             }
         }
         Ok(dead)
+    }
+
+    fn dying(&self, tx: &ReadTx, until_ms: u64, limit: usize) -> Result<Vec<(u64, Bytes)>> {
+        let after = self.after.as_ref().map(|(deadline_ms, field)| (*deadline_ms, &field[..]));
+        self.dense.dying(tx, after, until_ms, limit)
     }
 
     /// The value of a field. At most one read.
@@ -306,7 +341,7 @@ impl Hash {
 
     fn first_deadline(&self, tx: &ReadTx) -> Result<Option<u64>> {
         if !self.dense.is_packed() {
-            return Ok(self.dense.dying(tx, u64::MAX, 1)?.first().map(|(deadline_ms, _)| *deadline_ms));
+            return Ok(self.dying(tx, u64::MAX, 1)?.first().map(|(deadline_ms, _)| *deadline_ms));
         }
         let mut first = None;
         for entry in self.dense.all(tx)? {
@@ -404,7 +439,7 @@ pub fn put(
     key_expire_at_ms: Option<u64>,
     event: Event,
 ) -> Result<()> {
-    let mut hash = Hash { dense: Dense::new(Kind::Hash, slot.namespace(), Form::ListPack) };
+    let mut hash = Hash::from(Dense::new(Kind::Hash, slot.namespace(), Form::ListPack));
     for (name, value, expire_at_ms) in fields {
         let field = Field { value, expire_at_ms };
         if field.lives(tx.now_ms()) {
@@ -593,7 +628,7 @@ mod tests {
             if !hash.may_have_dead(tx) {
                 assert_eq!(hash.dense.first_deadline_ms, first.first().copied().unwrap_or(0));
                 if !hash.dense.is_packed() {
-                    let dying = hash.dense.dying(tx, u64::MAX, usize::MAX)?;
+                    let dying = hash.dying(tx, u64::MAX, usize::MAX)?;
                     assert_eq!(dying.into_iter().map(|(deadline, _)| deadline).collect::<Vec<_>>(), first);
                 }
             }

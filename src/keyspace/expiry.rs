@@ -1,5 +1,6 @@
 //! Expiry on time: a walk along the time-ordered index `Space::Expiry`.
 
+use super::field_expiry::Resume;
 use super::{DbIndex, Keys, Keyspace, Origin};
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::numbers::system_key;
@@ -17,8 +18,8 @@ const COUNT_ATTEMPTS: usize = 4;
 /// walked over again. Deadlines added behind it (a clock that stepped back) move it back.
 pub(super) struct Schedule {
     progress: Mutex<HashMap<Walk, Progress>>,
-    /// Held during a walk: there is one at a time.
-    pub(super) walking: Mutex<()>,
+    /// Held during a walk: there is one at a time. How far the last visit to a hash came.
+    pub(super) walking: Mutex<Option<Resume>>,
     active: AtomicBool,
     /// No dead key is deleted before, ms since the Unix epoch.
     held_until_ms: AtomicU64,
@@ -55,7 +56,7 @@ impl Schedule {
     pub(super) fn new() -> Schedule {
         Schedule {
             progress: Mutex::new(HashMap::new()),
-            walking: Mutex::new(()),
+            walking: Mutex::new(None),
             active: AtomicBool::new(true),
             held_until_ms: AtomicU64::new(0),
             undone: AtomicU64::new(0),

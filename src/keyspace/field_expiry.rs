@@ -9,8 +9,29 @@ use crate::error::Result;
 use crate::storage::{ReadTier, Space};
 use bytes::Bytes;
 
-/// Deletes up to so many dead fields of a hash, and the key if no other is left; returns how many.
-pub type ExpireFields = fn(&mut WriteTx, &mut Slot, usize) -> Result<usize>;
+/// Deletes up to so many dead fields of a hash, and the key if no other is left. If there may be more
+/// of them, the next visit is told how far this one came.
+pub type ExpireFields = fn(&mut WriteTx, &mut Slot, usize, Option<&Resume>) -> Result<Expired>;
+
+/// How far a visit to a hash came. What it has deleted lies in front of that, and to walk over it
+/// again with each visit would take the longer the more there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// That of the hash: no other one has it.
+    pub version: u64,
+    /// The deadline and name of the last field that was deleted.
+    pub deadline_ms: u64,
+    pub field: Bytes,
+}
+
+/// What a visit to a hash has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Fields deleted.
+    pub fields: usize,
+    /// None: no other field is dead.
+    pub resume: Option<Resume>,
+}
 
 /// Hashes that are due, and the deadline to go on from.
 struct Due {
@@ -32,7 +53,7 @@ impl Keyspace {
     /// What the engine reports; the fields that were not deleted stay due.
     pub(super) fn expire_fields_of(&self, db: DbIndex, limit: usize) -> Result<usize> {
         let Some(expire) = self.expire_fields.get() else { return Ok(0) };
-        let _walking = self.expiry.walking.lock();
+        let mut resume = self.expiry.walking.lock();
         self.expiry.compare_undone(self.engine().undone());
         let namespace = self.namespace(db);
         let walk = Walk::of_fields(namespace);
@@ -48,12 +69,13 @@ impl Keyspace {
                 next_ms = deadline_ms;
                 break;
             }
-            let Some(count) =
-                self.expire_fields_in(db, walk, (deadline_ms, &key), limit - expired, *expire)?
-            else {
+            let from = resume.take();
+            let visit = |tx: &mut WriteTx, slot: &mut Slot| expire(tx, slot, limit - expired, from.as_ref());
+            let Some(done) = self.expire_fields_in(db, walk, (deadline_ms, &key), visit)? else {
                 return Ok(expired);
             };
-            expired += count.max(1);
+            expired += done.fields.max(1);
+            *resume = done.resume;
         }
         self.expiry.end(walk, next_ms);
         Ok(expired)
@@ -74,16 +96,14 @@ impl Keyspace {
         Ok(Due { hashes, next_ms: keys::FIELD_DEADLINES })
     }
 
-    /// Deletes dead fields of one hash; returns how many, none if the database was emptied or
-    /// exchanged in between.
+    /// Visits one hash; none if the database was emptied or exchanged in between.
     fn expire_fields_in(
         &self,
         db: DbIndex,
         walk: Walk,
         (deadline_ms, key): (u64, &Bytes),
-        limit: usize,
-        expire: ExpireFields,
-    ) -> Result<Option<usize>> {
+        visit: impl Fn(&mut WriteTx, &mut Slot) -> Result<Expired>,
+    ) -> Result<Option<Expired>> {
         let origin = Origin { db, client: 0, tier: ReadTier::Disk };
         let written = self.write(origin, &Keys::one(key), |tx| {
             if tx.namespace() != walk.namespace {
@@ -93,9 +113,9 @@ impl Keyspace {
             let first_ms = |slot: &Slot| slot.meta().and_then(|meta| meta.first_field_deadline_ms());
             if first_ms(&slot) != Some(deadline_ms) {
                 tx.write(Space::Expiry, &keys::field_expiry(walk.namespace, deadline_ms, key), None);
-                return Ok(Some((0, None)));
+                return Ok(Some((Expired::default(), None)));
             }
-            let expired = expire(tx, &mut slot, limit)?;
+            let expired = visit(tx, &mut slot)?;
             Ok(Some((expired, first_ms(&slot))))
         })?;
         let Some((expired, left_ms)) = written.value else { return Ok(None) };

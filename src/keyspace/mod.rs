@@ -21,7 +21,7 @@ use crate::storage::{
 };
 use bytes::Bytes;
 use event::{Changes, ClientId, Commit, Observer};
-pub use field_expiry::ExpireFields;
+pub use field_expiry::{ExpireFields, Expired, Resume};
 use locks::Locks;
 pub use locks::{KeySet, Keys};
 use parking_lot::{Mutex, RwLock};

@@ -185,16 +185,28 @@ impl Dense {
     }
 
     /// The members that a collection outside has records of deadlines of, those that die first in
-    /// front, before `until_ms`: deadline and member, `limit` at most.
-    pub fn dying(&self, tx: &ReadTx, until_ms: u64, limit: usize) -> Result<Vec<(u64, Bytes)>> {
+    /// front, after `after` (deadline and member) and before `until_ms`: deadline and member, `limit` at
+    /// most.
+    pub fn dying(
+        &self,
+        tx: &ReadTx,
+        after: Option<(u64, &[u8])>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Bytes)>> {
         // Before the first one there may lie many that were deleted.
-        let (from, to) = (self.deadline_key(self.first_deadline_ms, b""), self.deadline_key(until_ms, b""));
-        let (Some(from), Some(to)) = (from, to) else { return Ok(Vec::new()) };
+        let (deadline_ms, member) = after.unwrap_or((self.first_deadline_ms, b""));
+        let (from, to) = (self.deadline_key(deadline_ms, member), self.deadline_key(until_ms, b""));
+        let (Some(mut from), Some(to)) = (from, to) else { return Ok(Vec::new()) };
+        let front = from.len() - member.len();
+        if after.is_some() {
+            from.push(0);
+        }
         let mut scan = tx.scan(Space::Index, &ScanRange::new(&from, &to), Direction::Forward)?;
         let mut found = Vec::new();
         while found.len() < limit {
             let Some((key, _)) = scan.next()? else { break };
-            let rest = key.get(from.len() - 8..).and_then(<[u8]>::split_first_chunk);
+            let rest = key.get(front - 8..).and_then(<[u8]>::split_first_chunk);
             let (deadline, member) = rest.ok_or(DecodeError { what: "deadline of a member" })?;
             found.push((u64::from_be_bytes(*deadline), Bytes::copy_from_slice(member)));
         }
