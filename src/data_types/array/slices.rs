@@ -2,6 +2,7 @@
 //! had it been given the same values in the order of their indices.
 
 use super::{Array, decode};
+use crate::encoding::DecodeError;
 use crate::error::Result;
 use crate::keyspace::packing::ArrayPacking;
 use crate::keyspace::tx::ReadTx;
@@ -51,6 +52,8 @@ impl Slices {
     }
 }
 
+const OUT_OF_ORDER: DecodeError = DecodeError { what: "order of an array" };
+
 /// The figures of an array. O(slices · log n).
 pub fn slices(array: &Array, tx: &ReadTx, packing: ArrayPacking) -> Result<Slices> {
     let size = packing.slice_size.max(1);
@@ -70,7 +73,13 @@ pub fn slices(array: &Array, tx: &ReadTx, packing: ArrayPacking) -> Result<Slice
             _ => Some(Ok(rank + 1)),
         };
         let next = next.unwrap_or(Ok(array.count()))?;
+        if next <= rank {
+            return Err(OUT_OF_ORDER.into());
+        }
         let last = cursor.entry(next - 1)?.map(decode).transpose()?.map_or(first, |(last, _)| last);
+        if last < first || last / size != id {
+            return Err(OUT_OF_ORDER.into());
+        }
         found.add(next - rank, first % size, last % size, packing);
         blocks += u64::from(last_id.is_none_or(|last_id| last_id / BLOCK_SLICES != id / BLOCK_SLICES));
         (rank, last_id) = (next, Some(id));
