@@ -1,5 +1,5 @@
 //! Transactions: `MULTI` collects commands, `EXEC` runs them as one commit over the keys of all of them
-//! (docs/adr/0015-transactions.md).
+//! (docs/adr/0016-transactions.md).
 
 use super::args::Args;
 use super::keys as command_keys;
