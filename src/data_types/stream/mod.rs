@@ -1,6 +1,6 @@
 //! Streams: entries in the order of their ids, which only grow.
 //!
-//! The header keeps, before the entries ([`Log`]), as varints: flags (none yet), the last id that was
+//! The header keeps, before the entries (`log.rs`), as varints: flags (none yet), the last id that was
 //! given out (two numbers), the highest that was deleted (two), how many entries were ever added,
 //! how many are kept apart, how many of Redis' first node are gone, how many groups there are. Why it is
 //! so: `docs/adr/0014-streams.md`. A stream may be empty.
