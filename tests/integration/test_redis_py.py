@@ -72,7 +72,9 @@ def test_transactions(client):
 def test_monitor(client):
     with client.monitor() as monitor:
         client.set("key", "a b")
-        assert monitor.next_command()["command"] == "SET key a b"
+        # redis-py opens a connection for it, and says hello on that one first.
+        heard = (monitor.next_command()["command"] for _ in range(10))
+        assert "SET key a b" in heard
 
 
 def test_large_values(client):
