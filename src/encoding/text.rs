@@ -36,8 +36,7 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
     if let Some(number) = parse_i64(text) {
         return u64::try_from(number).ok();
     }
-    let blanks = text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
-    let (negative, digits) = match &text[blanks..] {
+    let (negative, digits) = match &text[blanks(text)..] {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
@@ -83,7 +82,12 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
 /// front, nothing at all (0), and numbers that are too large or too small are taken.
 pub fn parse_f64_bound(text: &[u8]) -> Option<f64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-    if text.is_empty() { Some(0.0) } else { parse_any_f64(text.trim_ascii_start()) }
+    if text.is_empty() { Some(0.0) } else { parse_any_f64(&text[blanks(text)..]) }
+}
+
+/// How many blanks, as C knows them, stand in front.
+fn blanks(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count()
 }
 
 /// A number as Redis writes it since 8.0: the shortest text that reads back as the same one.
@@ -154,6 +158,12 @@ pub fn quote(word: &[u8], out: &mut String) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn bounds_may_begin_with_any_blank_of_c() {
+        assert_eq!(parse_f64_bound(b"\x0b 1.5"), Some(1.5));
+        assert_eq!(parse_f64_bound(b"1.5 "), None);
+    }
 
     #[test]
     fn unsigned_numbers_are_read_as_c_reads_them() {
