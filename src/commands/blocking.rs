@@ -32,8 +32,10 @@ pub trait BlockingCommand: Command + Send + Sync + 'static {
         true
     }
 
-    /// All keys that it touches.
-    fn keys(&self) -> Keys<'_>;
+    /// All keys that it touches: mostly those that it waits for.
+    fn keys(&self) -> Keys<'_> {
+        Keys::many(self.waits_for())
+    }
 
     /// The keys that it waits for.
     fn waits_for(&self) -> &[Bytes];

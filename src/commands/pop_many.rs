@@ -85,10 +85,6 @@ impl<E: PopEnd> Command for BlockingPopMany<E> {
 impl<E: PopEnd> BlockingCommand for BlockingPopMany<E> {
     const KIND: Kind = E::KIND;
 
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.many.keys)
-    }
-
     fn waits_for(&self) -> &[Bytes] {
         &self.many.keys
     }

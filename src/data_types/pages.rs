@@ -4,9 +4,8 @@
 use super::tree::{Limits, Pages, PagesMut, Root, Tree};
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::meta::{Meta, Outside};
-use crate::encoding::numbers::Kind;
 use crate::error::Result;
-use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
+use crate::keyspace::tx::{ReadTx, WriteTx};
 use crate::storage::{Direction, KeyBytes, Scan, ScanRange, Space};
 use bytes::Bytes;
 
@@ -100,21 +99,4 @@ pub fn version_of(meta: Option<&Meta>) -> u64 {
 pub fn open(meta: Option<&Meta>, limits: Limits) -> Result<Tree> {
     let root = meta.map(|meta| Root::decode(meta.inline.clone())).transpose()?;
     Ok(Tree::open(root.unwrap_or_default(), limits))
-}
-
-/// The header of a value that is one tree and nothing else, after writing the tree's pages. None when
-/// the tree is empty: the key is to be deleted.
-pub fn finish(tx: &mut WriteTx, slot: &Slot, kind: Kind, tree: Tree) -> Option<Meta> {
-    let old = slot.meta();
-    let version = match version_of(old) {
-        0 => tx.new_version(),
-        version => version,
-    };
-    let root = tree.finish(&mut WritePages::new(tx, slot.namespace(), version, &[]));
-    if root.is_empty() {
-        return None;
-    }
-    let outside = root.has_pages().then(|| Outside { version, len: root.len() });
-    let expire_at_ms = old.and_then(|old| old.expire_at_ms);
-    Some(Meta { outside, expire_at_ms, ..Meta::inline(kind, root.encode()) })
 }

@@ -58,10 +58,6 @@ impl<const LEFT: bool> Command for BlockingPop<LEFT> {
 impl<const LEFT: bool> BlockingCommand for BlockingPop<LEFT> {
     const KIND: Kind = Kind::List;
 
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
-    }
-
     fn waits_for(&self) -> &[Bytes] {
         &self.keys
     }

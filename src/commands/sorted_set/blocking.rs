@@ -8,7 +8,6 @@ use crate::commands::blocking::{BlockingCommand, keys_and_timeout};
 use crate::commands::spec::{Arity, Flags, KeySpec, Spec};
 use crate::encoding::numbers::Kind;
 use crate::error::Result;
-use crate::keyspace::Keys;
 use crate::keyspace::tx::WriteTx;
 use crate::protocol::Reply;
 use bytes::Bytes;
@@ -55,10 +54,6 @@ impl<const MAX: bool> Command for BlockingPop<MAX> {
 
 impl<const MAX: bool> BlockingCommand for BlockingPop<MAX> {
     const KIND: Kind = Kind::SortedSet;
-
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.keys)
-    }
 
     fn waits_for(&self) -> &[Bytes] {
         &self.keys

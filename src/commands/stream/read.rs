@@ -10,7 +10,7 @@ use crate::encoding::numbers::Kind;
 use crate::encoding::stream_id::StreamId;
 use crate::error::{Error, Result};
 use crate::keyspace::tx::{ReadTx, WriteTx};
-use crate::keyspace::{Keys, Keyspace, Origin};
+use crate::keyspace::{Keyspace, Origin};
 use crate::protocol::Reply;
 use bytes::Bytes;
 use std::ops::Range;
@@ -255,10 +255,6 @@ impl BlockingCommand for XRead {
         self.request.block_ms.is_some()
     }
 
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.request.keys)
-    }
-
     fn waits_for(&self) -> &[Bytes] {
         &self.request.keys
     }
@@ -328,10 +324,6 @@ impl BlockingCommand for XReadGroup {
 
     fn waits(&self) -> bool {
         self.request.block_ms.is_some()
-    }
-
-    fn keys(&self) -> Keys<'_> {
-        Keys::many(&self.request.keys)
     }
 
     fn waits_for(&self) -> &[Bytes] {
