@@ -8,6 +8,7 @@ use crate::commands::time::Unit;
 use crate::commands::{Command, ReadCommand, WriteCommand};
 use crate::data_types::hash::{self, Outcome};
 use crate::data_types::key::Condition;
+use crate::encoding::numbers::Kind;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::{ReadTx, WriteTx};
@@ -18,7 +19,7 @@ const NO_FIELD: i64 = -2;
 const NO_DEADLINE: i64 = -1;
 
 /// No field may live longer than that, ms since the Unix epoch: Redis' limit.
-const LAST_DEADLINE_MS: i64 = 1 << 46;
+const LAST_DEADLINE_MS: i64 = (1 << 46) - 1;
 
 /// The moment that a number means, ms since the Unix epoch; one that has passed is 0.
 ///
@@ -47,9 +48,10 @@ macro_rules! sets_deadline {
         $(#[$doc])*
         pub struct $type {
             pub key: Bytes,
-            pub time: i64,
-            pub condition: Condition,
-            pub fields: Vec<Bytes>,
+            /// A key of another type is told before an error among the words, and a bad time before
+            /// what is wrong behind it.
+            pub time: Result<i64>,
+            pub words: Result<(Condition, Vec<Bytes>)>,
         }
 
         impl Command for $type {
@@ -61,9 +63,8 @@ macro_rules! sets_deadline {
             type Output = Vec<i64>;
 
             fn parse(args: &mut Args) -> Result<Self> {
-                let (key, time) = (args.bytes()?, args.integer()?);
-                let (condition, fields) = deadline_words(args)?;
-                Ok($type { key, time, condition, fields })
+                let (key, time) = (args.bytes()?, args.integer());
+                Ok($type { key, time, words: deadline_words(args) })
             }
         }
 
@@ -73,10 +74,12 @@ macro_rules! sets_deadline {
             }
 
             fn run(&self, tx: &mut WriteTx<'_>) -> Result<Vec<i64>> {
-                let deadline_ms = moment_ms(Unit::$unit, self.time, tx.now_ms(), $name)?;
                 let mut slot = tx.slot(&self.key)?;
+                slot.meta_of(Kind::Hash)?;
+                let deadline_ms = moment_ms(Unit::$unit, self.time.clone()?, tx.now_ms(), $name)?;
+                let (condition, fields) = self.words.as_ref().map_err(Error::clone)?;
                 let outcomes =
-                    hash::set_deadlines(tx, &mut slot, &self.fields, Some(deadline_ms), self.condition)?;
+                    hash::set_deadlines(tx, &mut slot, fields, Some(deadline_ms), *condition)?;
                 Ok(outcomes.into_iter().map(number_of).collect())
             }
         }
@@ -122,7 +125,8 @@ macro_rules! reads_deadline {
         $(#[$doc])*
         pub struct $type {
             pub key: Bytes,
-            pub fields: Vec<Bytes>,
+            /// A key of another type is told before an error among the words.
+            pub fields: Result<Vec<Bytes>>,
         }
 
         impl Command for $type {
@@ -135,7 +139,7 @@ macro_rules! reads_deadline {
             type Output = Vec<i64>;
 
             fn parse(args: &mut Args) -> Result<Self> {
-                Ok($type { key: args.bytes()?, fields: fields(args)? })
+                Ok($type { key: args.bytes()?, fields: fields(args) })
             }
         }
 
@@ -145,15 +149,15 @@ macro_rules! reads_deadline {
             }
 
             fn run(&self, tx: &ReadTx<'_>) -> Result<Vec<i64>> {
-                let Some(hash) = hash::open(tx, &self.key)? else {
-                    return Ok(vec![NO_FIELD; self.fields.len()]);
-                };
+                let hash = hash::open(tx, &self.key)?;
+                let fields = self.fields.as_ref().map_err(Error::clone)?;
+                let Some(hash) = hash else { return Ok(vec![NO_FIELD; fields.len()]) };
                 let time = |name: &Bytes| {
                     let Some(field) = hash.field(tx, name)? else { return Ok(NO_FIELD) };
                     let deadline_ms = field.expire_at_ms;
                     Ok(deadline_ms.map_or(NO_DEADLINE, |at_ms| time_of(at_ms, Unit::$unit, tx.now_ms())))
                 };
-                self.fields.iter().map(time).collect()
+                fields.iter().map(time).collect()
             }
         }
     };
@@ -184,7 +188,8 @@ reads_deadline!(
 /// `HPERSIST`.
 pub struct HPersist {
     pub key: Bytes,
-    pub fields: Vec<Bytes>,
+    /// A key of another type is told before an error among the words.
+    pub fields: Result<Vec<Bytes>>,
 }
 
 impl Command for HPersist {
@@ -196,7 +201,7 @@ impl Command for HPersist {
     type Output = Vec<i64>;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(HPersist { key: args.bytes()?, fields: fields(args)? })
+        Ok(HPersist { key: args.bytes()?, fields: fields(args) })
     }
 }
 
@@ -207,7 +212,9 @@ impl WriteCommand for HPersist {
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Vec<i64>> {
         let mut slot = tx.slot(&self.key)?;
-        let outcomes = hash::set_deadlines(tx, &mut slot, &self.fields, None, Condition::default())?;
+        slot.meta_of(Kind::Hash)?;
+        let fields = self.fields.as_ref().map_err(Error::clone)?;
+        let outcomes = hash::set_deadlines(tx, &mut slot, fields, None, Condition::default())?;
         Ok(outcomes.into_iter().map(number_of).collect())
     }
 }

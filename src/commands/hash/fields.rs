@@ -1,6 +1,5 @@
 //! Values together with deadlines or deletion: `HGETDEL`, `HGETEX`, `HSETEX`.
 
-use super::expire::moment_ms;
 use super::words::{Expiry, Options, fields};
 use super::{COUNT_KEY, UPDATE_KEY};
 use crate::commands::args::Args;
@@ -8,7 +7,8 @@ use crate::commands::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
 use crate::commands::{Command, WriteCommand};
 use crate::data_types::hash::{self, Field};
 use crate::data_types::key::Condition;
-use crate::error::Result;
+use crate::encoding::numbers::Kind;
+use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::WriteTx;
@@ -17,7 +17,8 @@ use bytes::Bytes;
 /// `HGETDEL`.
 pub struct HGetDel {
     pub key: Bytes,
-    pub fields: Vec<Bytes>,
+    /// A key of another type is told before an error among the words.
+    pub fields: Result<Vec<Bytes>>,
 }
 
 impl Command for HGetDel {
@@ -33,7 +34,7 @@ impl Command for HGetDel {
     type Output = Vec<Option<Bytes>>;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        Ok(HGetDel { key: args.bytes()?, fields: fields(args)? })
+        Ok(HGetDel { key: args.bytes()?, fields: fields(args) })
     }
 }
 
@@ -44,15 +45,15 @@ impl WriteCommand for HGetDel {
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Vec<Option<Bytes>>> {
         let mut slot = tx.slot(&self.key)?;
-        hash::get_and_remove(tx, &mut slot, &self.fields)
+        slot.meta_of(Kind::Hash)?;
+        hash::get_and_remove(tx, &mut slot, self.fields.as_ref().map_err(Error::clone)?)
     }
 }
 
 /// `HGETEX`.
 pub struct HGetEx {
     pub key: Bytes,
-    pub expiry: Expiry,
-    pub fields: Vec<Bytes>,
+    options: Options,
 }
 
 impl Command for HGetEx {
@@ -71,9 +72,7 @@ impl Command for HGetEx {
     type Output = Vec<Option<Bytes>>;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        let key = args.bytes()?;
-        let options = Options::parse(args, 1, "PERSIST", &[])?;
-        Ok(HGetEx { key, expiry: options.expiry, fields: options.words })
+        Ok(HGetEx { key: args.bytes()?, options: Options::parse(args, 1, "PERSIST", &[]) })
     }
 }
 
@@ -83,15 +82,13 @@ impl WriteCommand for HGetEx {
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Vec<Option<Bytes>>> {
-        let deadline_ms = match self.expiry {
-            Expiry::At(unit, number) => Some(moment_ms(unit, number, tx.now_ms(), "hgetex")?),
-            _ => None,
-        };
         let mut slot = tx.slot(&self.key)?;
-        let Some(hash) = hash::open_slot(tx, &mut slot)? else { return Ok(vec![None; self.fields.len()]) };
-        let values = self.fields.iter().map(|field| hash.get(tx, field)).collect::<Result<_>>()?;
-        if self.expiry != Expiry::Unsaid {
-            hash::set_deadlines(tx, &mut slot, &self.fields, deadline_ms, Condition::default())?;
+        let hash = hash::open_slot(tx, &mut slot)?;
+        let (deadline_ms, fields) = self.options.check(tx.now_ms(), "hgetex")?;
+        let Some(hash) = hash else { return Ok(vec![None; fields.len()]) };
+        let values = fields.iter().map(|field| hash.get(tx, field)).collect::<Result<_>>()?;
+        if self.options.expiry != Expiry::Unsaid {
+            hash::set_deadlines(tx, &mut slot, fields, deadline_ms, Condition::default())?;
         }
         Ok(values)
     }
@@ -101,9 +98,7 @@ impl WriteCommand for HGetEx {
 pub struct HSetEx {
     pub key: Bytes,
     /// `FNX`: only if none of the fields is there; `FXX`: only if all are.
-    pub if_present: Option<bool>,
-    pub expiry: Expiry,
-    pub pairs: Vec<(Bytes, Bytes)>,
+    options: Options,
 }
 
 impl Command for HSetEx {
@@ -122,11 +117,8 @@ impl Command for HSetEx {
     type Output = bool;
 
     fn parse(args: &mut Args) -> Result<Self> {
-        let key = args.bytes()?;
-        let Options { expiry, if_present, words } =
-            Options::parse(args, 2, "KEEPTTL", &[("FNX", false), ("FXX", true)])?;
-        let pairs = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-        Ok(HSetEx { key, if_present, expiry, pairs })
+        let conditions = [("FNX", false), ("FXX", true)];
+        Ok(HSetEx { key: args.bytes()?, options: Options::parse(args, 2, "KEEPTTL", &conditions) })
     }
 }
 
@@ -137,24 +129,23 @@ impl WriteCommand for HSetEx {
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<bool> {
         let now_ms = tx.now_ms();
-        let deadline_ms = match self.expiry {
-            Expiry::At(unit, number) => Some(moment_ms(unit, number, now_ms, "hsetex")?),
-            _ => None,
-        };
+        let Options { expiry, if_present, .. } = self.options;
+        let (deadline_ms, words) = self.options.check(now_ms, "hsetex")?;
+        let pairs = || words.chunks_exact(2).map(|pair| (&pair[0], &pair[1]));
         let mut slot = tx.slot(&self.key)?;
         let mut hash = hash::open_or_create(tx, &mut slot)?;
-        for (name, _) in self.pairs.iter().filter(|_| self.if_present.is_some()) {
-            if Some(hash.field(tx, name)?.is_some()) != self.if_present {
+        for (name, _) in pairs().filter(|_| if_present.is_some()) {
+            if Some(hash.field(tx, name)?.is_some()) != if_present {
                 return Ok(false);
             }
         }
         let dead = deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms);
-        for (name, value) in &self.pairs {
+        for (name, value) in pairs() {
             if dead {
                 hash.remove(tx, name)?;
                 continue;
             }
-            let kept = match self.expiry {
+            let kept = match expiry {
                 Expiry::Word => hash.field(tx, name)?.and_then(|field| field.expire_at_ms),
                 _ => None,
             };

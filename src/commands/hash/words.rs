@@ -1,5 +1,6 @@
 //! Reading the block `FIELDS numfields field [field ...]`, and the options around it.
 
+use super::expire::moment_ms;
 use crate::commands::args::Args;
 use crate::commands::time::Unit;
 use crate::data_types::key::Condition;
@@ -118,24 +119,36 @@ pub enum Expiry {
 pub(super) struct Options {
     pub expiry: Expiry,
     pub if_present: Option<bool>,
-    /// Those of the block, all `step` words of each field.
-    pub words: Vec<Bytes>,
+    /// Those of the block, all `step` words of each field. Complaints about any word but a moment are
+    /// here too: what comes first is that the moment is none, if it was said before them.
+    pub words: Result<Vec<Bytes>>,
 }
+
+const UNITS: [(&str, Unit); 4] = [
+    ("EX", Unit::Seconds),
+    ("PX", Unit::Milliseconds),
+    ("EXAT", Unit::UnixSeconds),
+    ("PXAT", Unit::UnixMilliseconds),
+];
 
 impl Options {
     /// Reads all words that are left: `step` for each field, `keep` for the word without a number
     /// that says what becomes of the deadlines, `conditions` for those about the fields' being there.
-    ///
-    /// # Errors
-    /// When another word comes, or two that contradict each other.
-    pub fn parse(args: &mut Args, step: usize, keep: &str, conditions: &[(&str, bool)]) -> Result<Options> {
-        const UNITS: [(&str, Unit); 4] = [
-            ("EX", Unit::Seconds),
-            ("PX", Unit::Milliseconds),
-            ("EXAT", Unit::UnixSeconds),
-            ("PXAT", Unit::UnixMilliseconds),
-        ];
-        let (mut block, mut expiry, mut if_present) = (Block::new(step), Expiry::Unsaid, None);
+    pub fn parse(args: &mut Args, step: usize, keep: &str, conditions: &[(&str, bool)]) -> Options {
+        let mut options = Options { expiry: Expiry::Unsaid, if_present: None, words: Err(Block::MISSING) };
+        options.words = options.take(args, step, keep, conditions);
+        options
+    }
+
+    /// Takes all words; those of the block.
+    fn take(
+        &mut self,
+        args: &mut Args,
+        step: usize,
+        keep: &str,
+        conditions: &[(&str, bool)],
+    ) -> Result<Vec<Bytes>> {
+        let mut block = Block::new(step);
         while !args.is_empty() {
             if block.starts(args)? {
                 if args.is_empty() {
@@ -145,7 +158,7 @@ impl Options {
                 continue;
             }
             if let Some(present) = args.take_one(conditions) {
-                if if_present.replace(present).is_some() {
+                if self.if_present.replace(present).is_some() {
                     return Err(Error::text("ERR Only one of FXX or FNX arguments can be specified"));
                 }
                 continue;
@@ -154,19 +167,29 @@ impl Options {
             if unit.is_none() && !args.take(keep) {
                 return Err(unknown(args));
             }
-            if unit.is_some() && args.is_empty() {
-                return Err(Error::text("ERR missing expire time"));
-            }
-            if expiry != Expiry::Unsaid {
+            if self.expiry != Expiry::Unsaid {
                 return Err(Error::err(format_args!(
                     "Only one of EX, PX, EXAT, PXAT or {keep} arguments can be specified"
                 )));
             }
-            expiry = match unit {
+            self.expiry = match unit {
+                Some(_) if args.is_empty() => return Err(Error::text("ERR missing expire time")),
                 Some(unit) => Expiry::At(unit, args.integer()?),
                 None => Expiry::Word,
             };
         }
-        Ok(Options { expiry, if_present, words: block.words()? })
+        block.words()
+    }
+
+    /// When the fields are to die, ms since the Unix epoch, and the words of the block.
+    ///
+    /// # Errors
+    /// What Redis would complain about first.
+    pub fn check(&self, now_ms: u64, command: &str) -> Result<(Option<u64>, &[Bytes])> {
+        let deadline_ms = match self.expiry {
+            Expiry::At(unit, number) => Some(moment_ms(unit, number, now_ms, command)?),
+            _ => None,
+        };
+        Ok((deadline_ms, self.words.as_ref().map_err(Error::clone)?))
     }
 }
