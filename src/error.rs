@@ -111,6 +111,11 @@ impl Error {
 }
 
 impl Error {
+    /// Whether stored bytes make no sense.
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, Error::Storage(StorageError::Corruption(_)))
+    }
+
     /// Whether the command has not run, and is to be run again; the client never hears of it.
     pub fn asks_again(&self) -> bool {
         matches!(self, Error::NeedsDisk | Error::Paused { .. } | Error::Blocked { .. })

@@ -8,8 +8,10 @@ use diskdb::api::{Connection, Db};
 use diskdb::clock::ManualClock;
 use diskdb::config::Settings;
 use diskdb::keyspace::event::{Commit, Observer};
+use diskdb::keyspace::tally::Tally;
 use diskdb::protocol::Reply;
 use diskdb::storage::memory::MemoryEngine;
+use diskdb::storage::{Batch, Direction, ReadTier, ScanRange, Space};
 use fastrand::Rng;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -140,6 +142,76 @@ fn nothing_is_deleted_while_expiry_is_held_or_off() {
     assert_eq!((world.expire(100), world.integer("DBSIZE")), (0, 1));
     world.db.instance().keyspace.set_active_expiry(true);
     assert_eq!((world.expire(100), world.integer("DBSIZE")), (1, 0));
+}
+
+#[test]
+fn info_counts_what_expired() {
+    let mut world = World::new();
+    for line in [
+        "HSETEX h PX 10 FIELDS 3 a 1 b 2 c 3",
+        "HSETEX g PX 10 FIELDS 2 a 1 b 2",
+        "HSET g stays 1",
+        "SET a 1 PX 10",
+        "SET b 1 PX 10",
+    ] {
+        world.call(line);
+    }
+    world.clock.advance_ms(10);
+    // Who comes before the walk deletes what he meets.
+    world.call("HSET g c 1");
+    world.call("GET a");
+    assert_eq!(world.expire(100), 4, "three fields and a key");
+    let Reply::Verbatim(_, text) = world.call("INFO stats") else { panic!("a text") };
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let count = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|count| count.parse::<u64>().ok())
+    };
+    assert_eq!((count("expired_subkeys"), count("expired_subkeys_active")), (Some(5), Some(3)));
+    assert_eq!((count("expired_keys"), count("expired_keys_active")), (Some(2), Some(1)));
+    world.call("CONFIG RESETSTAT");
+    assert_eq!(world.db.instance().keyspace.tallies().get(), Tally::default());
+}
+
+/// Spoils the header of a key.
+fn damage(db: &Db, name: &[u8]) {
+    let engine = db.instance().keyspace.engine();
+    let everything = ScanRange { from: Vec::new(), to: None };
+    let mut scan = engine.scan(Space::Meta, &everything, Direction::Forward, ReadTier::Disk).unwrap();
+    let header = loop {
+        let (key, _) = scan.next().unwrap().expect("the key");
+        if key.ends_with(name) {
+            break key.to_vec();
+        }
+    };
+    drop(scan);
+    let mut batch = Batch::default();
+    batch.put(Space::Meta, &header, Bytes::from_static(b"\xff\xff"));
+    engine.commit(batch).unwrap();
+}
+
+#[test]
+fn a_damaged_key_holds_up_no_other() {
+    let mut world = World::new();
+    for number in 0..50 {
+        world.call(&format!("SET key{number} 1 PX {}", 10 + number));
+        world.call(&format!("HSETEX hash{number} PX {} FIELDS 1 f 1", 10 + number));
+    }
+    damage(&world.db, b"key7");
+    damage(&world.db, b"hash8");
+    world.clock.advance_ms(100);
+    let counts: Vec<usize> =
+        std::iter::repeat_with(|| world.expire(20)).take_while(|count| *count > 0).collect();
+    assert_eq!(counts.iter().sum::<usize>(), 100, "{counts:?}");
+    assert_eq!(world.db.instance().keyspace.key_count(0).unwrap(), 2);
+    assert_eq!(world.expire(20), 0, "what is damaged is not met again and again");
+    let problems = world.db.check().unwrap().problems;
+    for key in ["key 'key7'", "key 'hash8'"] {
+        assert!(problems.iter().any(|problem| problem.contains(key)), "{problems:?}");
+    }
+    world.call("SET other 1 PX 10");
+    world.clock.advance_ms(10);
+    assert_eq!(world.expire(20), 1);
 }
 
 fn random_line(rng: &mut Rng) -> String {

@@ -224,7 +224,7 @@ impl SessionCommand for ConfigResetStat {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
         context.instance.stats.reset();
         context.instance.keyspace.lookups().reset();
-        context.instance.keyspace.reset_lazily_freed();
+        context.instance.keyspace.tallies().reset();
         Ok(())
     }
 }

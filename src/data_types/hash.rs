@@ -147,6 +147,7 @@ pub fn expire_fields(
     });
     hash.after = dead.last().cloned().filter(|_| version.is_some());
     if !dead.is_empty() {
+        tx.count_expired_fields(dead.len());
         hash.save(tx, slot, Event::HEXPIRED)?;
     }
     Ok(Expired { fields: dead.len(), resume })

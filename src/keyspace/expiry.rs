@@ -1,10 +1,11 @@
 //! Expiry on time: a walk along the time-ordered index `Space::Expiry`.
 
 use super::field_expiry::Resume;
+use super::tally::Tally;
 use super::{DbIndex, Keys, Keyspace, Origin};
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::numbers::system_key;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::storage::{Direction, ReadTier, Scan, ScanRange, Space};
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -146,7 +147,8 @@ impl Keyspace {
 
     /// While active expiry is on, deletes up to `limit` keys and fields of hashes whose time has come, as
     /// ordinary writes with the events `expired` and `hexpired`; returns how many it worked off. Not
-    /// flushed. To be called with no key locked.
+    /// flushed. To be called with no key locked. What is damaged is left out and told in the log, once for
+    /// each time the index is walked along from its beginning.
     ///
     /// # Errors
     /// What the engine reports; the keys that were not deleted stay due.
@@ -283,17 +285,24 @@ impl Keyspace {
         Ok((sum_ms / count.max(1)) as u64)
     }
 
-    /// Deletes the keys that their entries still speak of, and every entry that speaks of nothing.
-    /// Returns false, and does nothing, if the database was emptied or exchanged in between.
+    /// Deletes the keys that their entries still speak of, and every entry that speaks of nothing; leaves
+    /// out keys that are damaged. Returns false, and does nothing, if the database was emptied or exchanged
+    /// in between.
     fn expire_entries(&self, db: DbIndex, namespace: Namespace, entries: &[(u64, Bytes)]) -> Result<bool> {
         let origin = Origin { db, client: 0, tier: ReadTier::Disk };
         let written = self.write(origin, &Keys::many(entries.iter().map(|(_, key)| key)), |tx| {
             if tx.namespace() != namespace {
                 return Ok(None);
             }
-            let mut alive = Vec::new();
+            let (mut alive, mut damaged) = (Vec::new(), Vec::new());
             for (deadline_ms, key) in entries {
-                let slot = tx.slot(key)?;
+                let slot = match tx.slot(key) {
+                    Err(error) if error.is_corruption() => {
+                        damaged.push((key, error));
+                        continue;
+                    }
+                    slot => slot?,
+                };
                 if slot.meta().and_then(|meta| meta.expire_at_ms) == Some(*deadline_ms) {
                     // The clock stepped back since the entry was read.
                     alive.push(*deadline_ms);
@@ -301,10 +310,19 @@ impl Keyspace {
                     tx.write(Space::Expiry, &keys::expiry(namespace, *deadline_ms, key), None);
                 }
             }
-            Ok(Some(alive))
+            // Nothing but deletions of dead keys.
+            Ok(Some((alive, damaged, tx.event_count())))
         })?;
-        let Some(alive) = written.value else { return Ok(false) };
+        let Some((alive, damaged, expired)) = written.value else { return Ok(false) };
+        damaged.into_iter().for_each(|(key, error)| report_damage(db, key, &error));
+        self.tallies.add(Tally { expired_keys_active: expired as u64, ..Tally::default() });
         alive.into_iter().for_each(|deadline_ms| self.expiry.note(Walk::of_keys(namespace), deadline_ms));
         Ok(true)
     }
+}
+
+/// Tells of a key whose time has come and that cannot be deleted.
+pub(super) fn report_damage(db: DbIndex, key: &[u8], error: &Error) {
+    let key = key.escape_ascii();
+    tracing::warn!("database {db}, key '{key}' does not expire, see 'diskdb check': {error}");
 }

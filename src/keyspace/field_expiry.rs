@@ -1,7 +1,8 @@
 //! Deadlines of fields, on time: behind the deadlines of keys the index `Space::Expiry` has one entry
 //! for each hash in which a field will die, at the time of the first.
 
-use super::expiry::Walk;
+use super::expiry::{Walk, report_damage};
+use super::tally::Tally;
 use super::tx::{Slot, WriteTx};
 use super::{DbIndex, Keys, Keyspace, Origin};
 use crate::encoding::keys::{self, Namespace};
@@ -75,6 +76,7 @@ impl Keyspace {
                 return Ok(expired);
             };
             expired += done.fields.max(1);
+            self.tallies.add(Tally { expired_fields_active: done.fields as u64, ..Tally::default() });
             *resume = done.resume;
         }
         self.expiry.end(walk, next_ms);
@@ -96,7 +98,7 @@ impl Keyspace {
         Ok(Due { hashes, next_ms: keys::FIELD_DEADLINES })
     }
 
-    /// Visits one hash; none if the database was emptied or exchanged in between.
+    /// Visits one hash, unless it is damaged; none if the database was emptied or exchanged in between.
     fn expire_fields_in(
         &self,
         db: DbIndex,
@@ -105,20 +107,30 @@ impl Keyspace {
         visit: impl Fn(&mut WriteTx, &mut Slot) -> Result<Expired>,
     ) -> Result<Option<Expired>> {
         let origin = Origin { db, client: 0, tier: ReadTier::Disk };
-        let written = self.write(origin, &Keys::one(key), |tx| {
-            if tx.namespace() != walk.namespace {
-                return Ok(None);
-            }
+        let expire = |tx: &mut WriteTx| {
             let mut slot = tx.slot(key)?;
             let first_ms = |slot: &Slot| slot.meta().and_then(|meta| meta.first_field_deadline_ms());
             if first_ms(&slot) != Some(deadline_ms) {
                 tx.write(Space::Expiry, &keys::field_expiry(walk.namespace, deadline_ms, key), None);
-                return Ok(Some((Expired::default(), None)));
+                return Ok((Expired::default(), None));
             }
             let expired = visit(tx, &mut slot)?;
-            Ok(Some((expired, first_ms(&slot))))
+            Ok((expired, first_ms(&slot)))
+        };
+        let written = self.write(origin, &Keys::one(key), |tx| {
+            if tx.namespace() != walk.namespace {
+                return Ok(None);
+            }
+            match tx.part(|tx| expire(tx)) {
+                Err(error) if error.is_corruption() => Ok(Some(Err(error))),
+                expired => expired.map(Ok).map(Some),
+            }
         })?;
-        let Some((expired, left_ms)) = written.value else { return Ok(None) };
+        let Some(expired) = written.value else { return Ok(None) };
+        let (expired, left_ms) = expired.unwrap_or_else(|error| {
+            report_damage(db, key, &error);
+            (Expired::default(), None)
+        });
         // There may be more to delete, or the clock stepped back since the entry was read.
         if let Some(left_ms) = left_ms {
             self.expiry.note(walk, left_ms);

@@ -7,6 +7,7 @@ mod field_expiry;
 mod locks;
 mod overlay;
 pub mod packing;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod tx;
@@ -98,7 +99,7 @@ pub struct Keyspace {
     expiry: expiry::Schedule,
     expire_fields: OnceLock<field_expiry::ExpireFields>,
     lookups: Lookups,
-    lazily_freed: AtomicU64,
+    tallies: tally::Tallies,
     has_garbage: AtomicBool,
     max_string_bytes: AtomicU64,
     hll_sparse_max_bytes: AtomicU64,
@@ -136,7 +137,7 @@ impl Keyspace {
             expiry: expiry::Schedule::new(),
             expire_fields: OnceLock::new(),
             lookups: Lookups::default(),
-            lazily_freed: AtomicU64::new(0),
+            tallies: tally::Tallies::default(),
             has_garbage: AtomicBool::new(true),
             max_string_bytes: AtomicU64::new(512 << 20),
             hll_sparse_max_bytes: AtomicU64::new(3000),
@@ -216,15 +217,9 @@ impl Keyspace {
         &self.lookups
     }
 
-    /// How many values were deleted whose members were left to the background, as they are too many for
-    /// Redis to free at once; with all keys of emptied databases.
-    pub fn lazily_freed(&self) -> u64 {
-        self.lazily_freed.load(Ordering::Relaxed)
-    }
-
-    /// Counts [`Keyspace::lazily_freed`] from 0 again.
-    pub fn reset_lazily_freed(&self) {
-        self.lazily_freed.store(0, Ordering::Relaxed);
+    /// What happened to keys and no event tells.
+    pub fn tallies(&self) -> &tally::Tallies {
+        &self.tallies
     }
 
     /// The engine below, for flushing, checkpoints and statistics. Data goes through transactions.
@@ -323,14 +318,12 @@ impl Keyspace {
         let result = f(&mut tx);
         self.lookups.add(tx.lookups(), &result);
         let value = result?;
-        let Finished { batch, changes, replaced, databases, lazily_freed } = tx.finish();
+        let Finished { batch, changes, replaced, databases, tally } = tx.finish();
         if batch.is_empty() {
             return Ok(Written { value, seq: None });
         }
         let seq = self.commit(origin.client, batch, changes, replaced)?;
-        if lazily_freed > 0 {
-            self.lazily_freed.fetch_add(lazily_freed, Ordering::Relaxed);
-        }
+        self.tallies.add(tally);
         if let Some(databases) = databases {
             // The record of databases and the numbers in memory must not part; if this fails, nothing has
             // changed.

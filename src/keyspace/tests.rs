@@ -459,11 +459,11 @@ fn values_of_many_members_are_left_to_the_background() {
         world.put(0, &key(name), None, size);
         delete(name);
     }
-    assert_eq!(world.keyspace.lazily_freed(), 1);
+    assert_eq!(world.keyspace.tallies().get().lazily_freed, 1);
     world.put(0, &key("one"), None, 0);
     world.put(1, &key("other"), None, 1);
     world.keyspace.flush_databases(0, None).unwrap();
-    assert_eq!(world.keyspace.lazily_freed(), 3);
-    world.keyspace.reset_lazily_freed();
-    assert_eq!(world.keyspace.lazily_freed(), 0);
+    assert_eq!(world.keyspace.tallies().get().lazily_freed, 3);
+    world.keyspace.tallies().reset();
+    assert_eq!(world.keyspace.tallies().get().lazily_freed, 0);
 }

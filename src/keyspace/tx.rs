@@ -2,6 +2,7 @@
 
 use super::event::{Change, Changes, Event};
 use super::overlay::Overlay;
+use super::tally::Tally;
 use super::{DbIndex, Keyspace};
 use crate::encoding::databases::Databases;
 use crate::encoding::keys::{self, Namespace};
@@ -272,8 +273,7 @@ pub struct WriteTx<'a> {
     changes: Changes,
     /// Databases that the transaction emptied or exchanged.
     replaced: Vec<DbIndex>,
-    /// Values that were deleted without their members, which are many.
-    lazily_freed: u64,
+    tally: Tally,
 }
 
 /// Redis frees a value with more members than this in the background.
@@ -286,7 +286,7 @@ pub(super) struct Finished {
     pub(super) replaced: Vec<DbIndex>,
     /// The names of the databases from now on, if it has changed them.
     pub(super) databases: Option<Databases>,
-    pub(super) lazily_freed: u64,
+    pub(super) tally: Tally,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -309,7 +309,7 @@ impl<'a> WriteTx<'a> {
             view: ReadTx::new(keyspace, db, tier),
             changes: Changes::new(),
             replaced: Vec::new(),
-            lazily_freed: 0,
+            tally: Tally::default(),
         }
     }
 
@@ -399,6 +399,16 @@ impl<'a> WriteTx<'a> {
         self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
     }
 
+    /// Counts fields of a hash that were deleted because their time had come.
+    pub fn count_expired_fields(&mut self, count: usize) {
+        self.tally.expired_fields += count as u64;
+    }
+
+    /// How many events there were so far.
+    pub(super) fn event_count(&self) -> usize {
+        self.changes.len()
+    }
+
     fn remove(&mut self, slot: &mut Slot) -> Option<Meta> {
         let old = slot.meta.take()?;
         self.set_deadline(slot, old.expire_at_ms, None);
@@ -437,7 +447,7 @@ impl<'a> WriteTx<'a> {
 
     fn delete_members(&mut self, namespace: Namespace, old: &Meta) {
         let Some(outside) = old.outside else { return };
-        self.lazily_freed += u64::from(outside.len > FREED_AT_ONCE);
+        self.tally.lazily_freed += u64::from(outside.len > FREED_AT_ONCE);
         let prefix = keys::members(namespace, outside.version);
         for space in keys::member_spaces(old.kind) {
             self.delete_prefix(*space, &prefix);
@@ -461,7 +471,7 @@ impl<'a> WriteTx<'a> {
     /// What `f` returns.
     pub fn part<T>(&mut self, f: impl FnOnce(&mut WriteTx<'a>) -> Result<T>) -> Result<T> {
         let (changes, replaced) = (self.changes.len(), self.replaced.len());
-        let lazily_freed = self.lazily_freed;
+        let tally = self.tally;
         let (additions, databases) = (self.view.additions.clone(), self.view.databases.clone());
         let looked_at = (self.view.db, self.view.namespace);
         self.view.overlay.begin_part();
@@ -470,7 +480,7 @@ impl<'a> WriteTx<'a> {
         if result.is_err() {
             self.changes.truncate(changes);
             self.replaced.truncate(replaced);
-            self.lazily_freed = lazily_freed;
+            self.tally = tally;
             (self.view.additions, self.view.databases) = (additions, databases);
             (self.view.db, self.view.namespace) = looked_at;
         }
@@ -488,7 +498,7 @@ impl<'a> WriteTx<'a> {
             let own = self.additions.get(&old).map_or(0, |counts| counts.keys);
             let committed = self.keyspace.count(old, system_key::KEY_COUNT)?;
             let keys = committed.saturating_add_signed(own);
-            self.lazily_freed += keys;
+            self.tally.lazily_freed += keys;
             if keys > 0 {
                 let databases = self.databases_to_change();
                 databases.namespaces[db as usize] = databases.take_next();
@@ -527,12 +537,6 @@ impl<'a> WriteTx<'a> {
         if let Some(databases) = &databases {
             batch.put(Space::System, system_key::DATABASES, Bytes::from(databases.encode()));
         }
-        Finished {
-            batch,
-            changes: self.changes,
-            replaced: self.replaced,
-            databases,
-            lazily_freed: self.lazily_freed,
-        }
+        Finished { batch, changes: self.changes, replaced: self.replaced, databases, tally: self.tally }
     }
 }

@@ -194,6 +194,60 @@ fn cold_keys_are_read_on_the_pool_and_others_go_on() {
 }
 
 #[test]
+fn a_transaction_on_cold_keys_runs_again_on_the_pool_and_only_once() {
+    for has_cache in [true, false] {
+        let (server, faults) = start_faulty(Settings { server_threads: 1, ..settings() });
+        let (mut client, mut other) = (connect(&server), connect(&server));
+        client.call("RPUSH coldlist a b", ":2\r\n");
+        client.call("WATCH coldlist coldempty", "+OK\r\n");
+        faults.has_cache.store(has_cache, SeqCst);
+        faults.cold.store(true, SeqCst);
+        client.call("MULTI", "+OK\r\n");
+        // What comes before a command that finds its key cold has run by then, and is taken back.
+        for line in [
+            "INCR warm",
+            "BLPOP coldlist 0",
+            "BLPOP coldempty 0",
+            "BLMOVE coldlist coldother LEFT RIGHT 0",
+            "XREAD BLOCK 0 STREAMS coldstream $",
+            "LPUSH warm x",
+            "INCR cold",
+        ] {
+            client.call(line, "+QUEUED\r\n");
+        }
+        client.send("EXEC\r\nGET warm\r\nDISCARD\r\n");
+        // Nobody waits with it: neither for the disk, nor for an element.
+        other.call("PING", "+PONG\r\n");
+        client.expect(
+            "*7\r\n:1\r\n*2\r\n$8\r\ncoldlist\r\n$1\r\na\r\n*-1\r\n$1\r\nb\r\n*-1\r\n\
+             -WRONGTYPE Operation against a key holding the wrong kind of value\r\n:1\r\n\
+             $1\r\n1\r\n-ERR DISCARD without MULTI\r\n",
+        );
+        let readers = faults.disk_readers.lock().clone();
+        assert!(!readers.is_empty() && readers.iter().all(|name| name.starts_with("disk-")), "{readers:?}");
+        faults.cold.store(false, SeqCst);
+        other.call("LRANGE coldother 0 -1", "*1\r\n$1\r\nb\r\n");
+        other.call("EXISTS coldlist coldempty cold", ":1\r\n");
+        server.stop().unwrap();
+    }
+}
+
+#[test]
+fn a_watched_key_that_is_cold_is_noticed_on_the_pool() {
+    let (server, faults) = start_faulty(Settings { server_threads: 1, ..settings() });
+    let (mut client, mut other) = (connect(&server), connect(&server));
+    client.call("SET cold1 x", "+OK\r\n");
+    client.call("WATCH cold1", "+OK\r\n");
+    other.call("SET cold1 y", "+OK\r\n");
+    faults.cold.store(true, SeqCst);
+    client.call("MULTI", "+OK\r\n");
+    client.call("APPEND cold1 z", "+QUEUED\r\n");
+    client.call("EXEC", "*-1\r\n");
+    client.call("GET cold1", "$1\r\ny\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
 fn many_cold_readers_share_the_pool() {
     let (server, faults) = start_faulty(settings());
     faults.cold.store(true, SeqCst);

@@ -235,7 +235,7 @@ fn memory(context: &Context, out: &mut Lines) -> Result<()> {
     out.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     out.field("mem_allocator", process::allocator_name());
     out.zeros(&["active_defrag_running", "lazyfree_pending_objects"]);
-    out.field("lazyfreed_objects", instance.keyspace.lazily_freed());
+    out.field("lazyfreed_objects", instance.keyspace.tallies().get().lazily_freed);
     Ok(())
 }
 
@@ -304,7 +304,11 @@ fn stats(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("instantaneous_output_repl_kbps", "0.00");
     out.field("rejected_connections", stats.connections_rejected.get());
     out.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    let tally = instance.keyspace.tallies().get();
+    out.field("expired_subkeys", tally.expired_fields);
+    out.field("expired_subkeys_active", tally.expired_fields_active);
     out.field("expired_keys", stats.expired_keys.get());
+    out.field("expired_keys_active", tally.expired_keys_active);
     out.field("expired_stale_perc", "0.00");
     out.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
     out.field("evicted_keys", stats.evicted_keys.get());
