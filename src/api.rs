@@ -143,13 +143,22 @@ impl Connection {
         };
         self.session.wait_ended = None;
         let takes_reply = self.session.takes_reply();
-        let reply = if takes_reply { result? } else { Reply::Silence };
+        let reply = match result {
+            // What a subscriber is told of its subscriptions stands in order with its messages.
+            Ok(Reply::Silence) if client.has_mail() => Reply::Sequence(self.take_messages()),
+            result if takes_reply => result?,
+            _ => Reply::Silence,
+        };
         self.instance.keyspace.engine().flush()?;
         Ok(reply)
     }
-}
 
-impl Connection {
+    /// What others have told this client since the last time: messages of channels that it is subscribed
+    /// to, lines of `MONITOR`, invalidated keys. They are kept until they are taken.
+    pub fn take_messages(&mut self) -> Vec<Reply> {
+        self.session.client.take_mail().iter().map(|message| message.reply().clone()).collect()
+    }
+
     /// Waits until that time, ms since the Unix epoch, or until another client ends the wait.
     fn wait(&self, until_ms: Option<u64>) -> Unblock {
         let client = &self.session.client;

@@ -4,6 +4,7 @@ use crate::clock::Stopwatch;
 use crate::instance::Instance;
 use crate::instance::acl::{Acl, DEFAULT_USER};
 use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport, Unblock};
+use crate::instance::pubsub::Deliveries;
 use crate::instance::waiters::Ticket;
 use crate::instance::watches::Watch;
 use crate::keyspace::DbIndex;
@@ -112,6 +113,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// The keys that must not change before `EXEC`.
     pub watched: Vec<Arc<Watch>>,
+    /// What commands of a transaction have published, which leaves after its commit.
+    pub published: Deliveries,
 }
 
 impl Session {
@@ -138,6 +141,7 @@ impl Session {
             fieldsets: HashMap::new(),
             transaction: None,
             watched: Vec::new(),
+            published: Deliveries::new(),
         }
     }
 
@@ -147,8 +151,7 @@ impl Session {
             instance.waiters.leave(ticket);
         }
         self.watched.iter().for_each(|watch| instance.watches.leave(watch));
-        instance.monitors.leave(&self.client);
-        instance.clients.unregister(self.id);
+        instance.forget(&self.client);
     }
 
     /// Watches nothing any more.

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use diskdb::api::{Connection, Db};
 use diskdb::config::Settings;
 use diskdb::config::values::EngineKind;
-use diskdb::protocol::Reply;
+use diskdb::protocol::{Message, Reply};
+use std::sync::Arc;
 
 fn call(client: &mut Connection, line: &str) {
     let words: Vec<Bytes> = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
@@ -14,7 +15,7 @@ fn call(client: &mut Connection, line: &str) {
 
 /// What a client has heard, without the time.
 fn heard(client: &Connection) -> Vec<String> {
-    let line = |reply| match reply {
+    let line = |message: &Arc<Message>| match message.reply() {
         Reply::Simple(line) => {
             let (time, rest) = line.split_once(' ').expect("a time");
             let (seconds, us) = time.split_once('.').expect("a fraction");
@@ -23,7 +24,7 @@ fn heard(client: &Connection) -> Vec<String> {
         }
         other => panic!("a line, not {other:?}"),
     };
-    client.session.client.take_mail().into_iter().map(line).collect()
+    client.session.client.take_mail().iter().map(line).collect()
 }
 
 #[test]

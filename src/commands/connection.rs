@@ -3,7 +3,7 @@
 
 use super::args::Args;
 use super::spec::{Arity, Flags, Group, Spec};
-use super::{Command, Context, Entry, SessionCommand};
+use super::{Command, Context, Entry, SessionCommand, pubsub};
 use crate::REDIS_VERSION;
 use crate::error::{Error, Result};
 use crate::instance::acl::DEFAULT_USER;
@@ -205,7 +205,10 @@ impl Command for Ping {
 }
 
 impl SessionCommand for Ping {
-    fn run(self, _: &mut Context<'_>) -> Result<Reply> {
+    fn run(self, context: &mut Context<'_>) -> Result<Reply> {
+        if let Some(reply) = pubsub::pong(context.session, self.message.as_ref()) {
+            return Ok(reply);
+        }
         Ok(self.message.map_or(Reply::Simple("PONG".into()), Reply::Bulk))
     }
 }
@@ -247,6 +250,7 @@ impl SessionCommand for Reset {
     fn run(self, context: &mut Context<'_>) -> Result<Reply> {
         super::transaction::end(context.session, context.instance);
         context.instance.monitors.leave(&context.session.client);
+        context.instance.pubsub.leave(&context.session.client);
         context.session.reset(&context.instance.acl);
         Ok(Reply::Simple("RESET".into()))
     }

@@ -21,6 +21,7 @@ pub mod list;
 mod observe;
 pub mod paging;
 pub mod pop_many;
+pub mod pubsub;
 pub mod server;
 pub mod set;
 pub mod sorted_set;
@@ -266,6 +267,7 @@ pub static FAMILIES: &[&[Entry]] = &[
     hyperloglog::COMMANDS,
     introspection::COMMANDS,
     list::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
@@ -401,6 +403,7 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     let (ns, lap) = stopwatch.lap();
     context.session.lap = Some(lap);
     observe::called(context, found, words, ns, &result);
+    pubsub::end_transaction(context, result.as_ref().is_err_and(Error::asks_again));
     if !result.as_ref().is_err_and(Error::asks_again) {
         context.session.client.count_command();
         if let Some(ticket) = context.session.ticket.take() {
@@ -428,7 +431,10 @@ fn admit(context: &Context, found: &Found, flags: Flags, words: &[Bytes]) -> Res
         server::check_debug_allowed(allowed, &context.session.client.address)?;
     }
     transaction::check_allowed(context.session, found)?;
-    if flags.has(Flags::WRITE) { check_room(context.instance, flags) } else { Ok(()) }
+    if flags.has(Flags::WRITE) {
+        check_room(context.instance, flags)?;
+    }
+    pubsub::check_allowed(context.session, found)
 }
 
 /// Whether a command that writes may do so now.

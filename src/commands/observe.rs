@@ -76,7 +76,7 @@ fn monitored(context: &Context, found: &Found, words: &[Bytes]) {
         line.push(' ');
         text::quote(&word, &mut line);
     }
-    context.instance.monitors.tell(&line);
+    context.instance.monitors.tell(line);
 }
 
 #[cold]

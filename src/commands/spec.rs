@@ -132,6 +132,7 @@ pub enum Group {
     Connection,
     Server,
     Transactions,
+    PubSub,
 }
 
 impl Group {
@@ -152,6 +153,7 @@ impl Group {
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Transactions => "transactions",
+            Group::PubSub => "pubsub",
         }
     }
 
@@ -170,7 +172,7 @@ impl Group {
             Group::Geo => Categories::GEO,
             Group::Array => Categories::ARRAY,
             Group::Connection => Categories::CONNECTION,
-            Group::Server => Categories::NONE,
+            Group::Server | Group::PubSub => Categories::NONE,
             Group::Transactions => Categories::TRANSACTION,
         }
     }

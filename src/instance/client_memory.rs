@@ -19,6 +19,7 @@ impl Client {
             &counters.mail_bytes,
             &counters.queued_bytes,
             &counters.watched_bytes,
+            &counters.subscription_bytes,
         ];
         let buffers: usize = buffers.into_iter().map(|bytes| bytes.load(Relaxed)).sum();
         size_of::<Client>() + self.text_bytes() + buffers

@@ -8,7 +8,7 @@ use super::client_memory::RecentBuffers;
 use crate::clock::Clock;
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::ClientId;
-use crate::protocol::{Dialect, Reply};
+use crate::protocol::{Dialect, Message};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -89,6 +89,11 @@ pub struct Counters {
     /// Keys that it watches, and the memory that this takes.
     pub watched: AtomicUsize,
     pub watched_bytes: AtomicUsize,
+    /// Channels, patterns and shard channels that it is subscribed to, and the memory that this takes.
+    pub channels: AtomicUsize,
+    pub patterns: AtomicUsize,
+    pub shard_channels: AtomicUsize,
+    pub subscription_bytes: AtomicUsize,
 }
 
 /// What changes about a client seldom.
@@ -156,7 +161,7 @@ pub struct Client {
     last_command: AtomicU32,
     killed: AtomicBool,
     block: AtomicU8,
-    mail: Mutex<Vec<Reply>>,
+    mail: Mutex<Vec<Arc<Message>>>,
     has_mail: AtomicBool,
     waker: OnceLock<Waker>,
 }
@@ -243,7 +248,18 @@ impl Client {
 
     /// The version of RESP the client speaks; 2 on the text port.
     pub fn resp_version(&self) -> u8 {
-        if self.dialect.load(Ordering::Relaxed) == Dialect::Resp3 as u8 { 3 } else { 2 }
+        if self.dialect() == Dialect::Resp3 { 3 } else { 2 }
+    }
+
+    /// What the client is answered in.
+    pub fn dialect(&self) -> Dialect {
+        const RESP3: u8 = Dialect::Resp3 as u8;
+        const TEXT: u8 = Dialect::Text as u8;
+        match self.dialect.load(Ordering::Relaxed) {
+            RESP3 => Dialect::Resp3,
+            TEXT => Dialect::Text,
+            _ => Dialect::Resp2,
+        }
     }
 
     pub(crate) fn set_dialect(&self, dialect: Dialect) {
@@ -276,20 +292,29 @@ impl Client {
         }
     }
 
-    /// Leaves the client a message of about so many bytes, which no request of its own has asked for.
-    pub fn deliver(&self, message: Reply, bytes: usize) {
-        {
+    /// Leaves the client a message, which no request of its own has asked for. Its owner is woken once
+    /// for all messages that it has not taken.
+    pub fn deliver(&self, message: Arc<Message>) {
+        let bytes = message.encoded(self.dialect()).len() + size_of::<Arc<Message>>();
+        let had_mail = {
             let mail = &mut *self.mail.lock();
             mail.push(message);
-            self.counters.mail_bytes.fetch_add(bytes + size_of::<Reply>(), Ordering::Relaxed);
-            self.has_mail.store(true, Ordering::Release);
+            self.counters.mail_bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.has_mail.swap(true, Ordering::AcqRel)
+        };
+        if !had_mail {
+            self.wake();
         }
-        self.wake();
+    }
+
+    /// Whether there are messages to take. One load.
+    pub fn has_mail(&self) -> bool {
+        self.has_mail.load(Ordering::Acquire)
     }
 
     /// The messages since the last time, oldest first. One load if there are none.
-    pub fn take_mail(&self) -> Vec<Reply> {
-        if !self.has_mail.load(Ordering::Acquire) {
+    pub fn take_mail(&self) -> Vec<Arc<Message>> {
+        if !self.has_mail() {
             return Vec::new();
         }
         let mail = &mut *self.mail.lock();

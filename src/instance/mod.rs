@@ -11,6 +11,7 @@ pub mod latency;
 pub mod lifecycle;
 pub mod monitors;
 pub mod process;
+pub mod pubsub;
 pub mod saves;
 pub mod settings;
 pub mod slowlog;
@@ -46,6 +47,7 @@ pub struct Instance {
     pub waiters: Arc<waiters::Waiters>,
     pub watches: Arc<watches::Watches>,
     pub monitors: monitors::Monitors,
+    pub pubsub: Arc<pubsub::PubSub>,
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
     pub disk_room: Arc<disk_room::DiskRoom>,
@@ -136,6 +138,7 @@ impl Instance {
             waiters,
             watches,
             monitors: monitors::Monitors::default(),
+            pubsub: Arc::default(),
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
             disk_room: Arc::default(),
@@ -181,6 +184,13 @@ impl Instance {
     /// Ends the pause.
     pub fn unpause_clients(&self) {
         self.clients.unpause(|until_ms| self.keyspace.hold_expiry(until_ms));
+    }
+
+    /// A client has gone: it is told nothing more.
+    pub fn forget(&self, client: &Arc<clients::Client>) {
+        self.monitors.leave(client);
+        self.pubsub.leave(client);
+        self.clients.unregister(client.id);
     }
 
     /// Lets what the database does by itself wait, but for what data depends on; or go on.

@@ -1,7 +1,7 @@
 //! Clients that are told of every command that runs (`MONITOR`).
 
 use super::clients::{Client, ClientFlag};
-use crate::protocol::Reply;
+use crate::protocol::{Message, Reply};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,9 +41,8 @@ impl Monitors {
     }
 
     /// Tells everybody. O(clients).
-    pub fn tell(&self, line: &str) {
-        for client in self.clients.lock().iter() {
-            client.deliver(Reply::Simple(line.to_owned().into()), line.len());
-        }
+    pub fn tell(&self, line: String) {
+        let line = Message::new(Reply::Simple(line.into()));
+        self.clients.lock().iter().for_each(|client| client.deliver(line.clone()));
     }
 }

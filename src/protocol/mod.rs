@@ -1,5 +1,6 @@
 //! Bytes ⇄ values of the protocols; no sockets, no knowledge of commands.
 
+pub mod message;
 pub mod number;
 pub mod parse;
 pub mod reply;
@@ -8,6 +9,7 @@ pub mod strings;
 mod text;
 pub mod write;
 
+pub use message::Message;
 pub use parse::RequestParser;
 pub use reply::{Reply, fields};
 pub use request::{Limits, ProtocolError, Request, Words};

@@ -6,7 +6,7 @@
 
 use super::reply::Reply;
 use super::strings::{Shape, Strings};
-use super::{Dialect, ProtocolError, number, text};
+use super::{Dialect, Message, ProtocolError, number, text};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -81,6 +81,11 @@ impl ReplyBuffer {
             Dialect::Resp3 => self.resp(reply, true),
             Dialect::Text => text::write(self, reply),
         }
+    }
+
+    /// Appends a message, a large one without copying it.
+    pub fn write_message(&mut self, message: &Message, dialect: Dialect) {
+        self.put_shared(message.encoded(dialect));
     }
 
     /// Appends the reply to bytes that are no request.

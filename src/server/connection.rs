@@ -13,7 +13,7 @@ use crate::commands;
 use crate::error::Error;
 use crate::instance::Instance;
 use crate::instance::clients::Client;
-use crate::protocol::{Mark, Reply, ReplyBuffer, Words};
+use crate::protocol::{Mark, Message, Reply, ReplyBuffer, Words};
 use crate::session::{Dialect, Session};
 use crate::storage::{ReadTier, Seq};
 use bytes::BytesMut;
@@ -97,13 +97,20 @@ struct TurnBegin {
     mark: Mark,
     /// How many there are since.
     replies: usize,
+    /// What others told the client since.
+    mail: Vec<Arc<Message>>,
     /// How often commits had been undone.
     undone: u64,
 }
 
 impl TurnBegin {
     fn new(output: &ReplyBuffer, instance: &Instance) -> TurnBegin {
-        TurnBegin { mark: output.mark(), replies: 0, undone: instance.keyspace.engine().undone() }
+        TurnBegin {
+            mark: output.mark(),
+            replies: 0,
+            mail: Vec::new(),
+            undone: instance.keyspace.engine().undone(),
+        }
     }
 }
 
@@ -183,7 +190,7 @@ impl Connection {
     }
 
     /// Waits for more from the client. False: it is over.
-    fn poll_input(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll_input(self: &Rc<Self>, worker: &Worker, cx: &mut Context<'_>) -> Poll<bool> {
         self.take_mail(worker);
         // Replies first: who does not read them, is not read from.
         if !std::task::ready!(self.poll_drained_or_in_turn(cx)) {
@@ -192,18 +199,21 @@ impl Connection {
         if self.closing.get() { Poll::Ready(false) } else { self.poll_read(worker, cx) }
     }
 
-    /// Puts what others have to tell the client behind its replies.
-    fn take_mail(&self, worker: &Worker) {
-        let mail = self.client.take_mail();
-        if mail.is_empty() {
+    /// Puts what others have to tell the client behind its replies. It leaves with the turn, as it may tell
+    /// of commits that are not in the log yet.
+    fn take_mail(self: &Rc<Self>, worker: &Worker) {
+        if !self.client.has_mail() || self.turn.get() == TurnStage::UnderWay {
             return;
         }
         let io = &mut *self.io.borrow_mut();
-        let dialect = io.session.as_ref().map_or(Dialect::Resp2, |session| session.dialect);
-        mail.iter().for_each(|message| io.output.write(message, dialect));
+        push_mail(&mut io.output, &mut io.turn, &self.client);
         self.publish(io);
+        self.seen.set(worker.shared.instance.keyspace.engine().committed_seq());
         if worker.is_over_hard_limit(&self.client, io.output.len()) {
             self.cut_for_output(io.output.len());
+        } else if self.turn.get() == TurnStage::Out {
+            self.turn.set(TurnStage::Joined);
+            worker.turn.join(self.clone());
         }
     }
 
@@ -341,6 +351,9 @@ impl Connection {
                     if !push_reply(&mut io.output, session, &mut io.turn, outcome) {
                         return Halt::Close;
                     }
+                    if self.client.has_mail() {
+                        push_mail(&mut io.output, &mut io.turn, &self.client);
+                    }
                     if worker.is_over_hard_limit(&self.client, io.output.len()) {
                         self.cut_for_output(io.output.len());
                         return Halt::Close;
@@ -443,7 +456,7 @@ impl Connection {
         self.write_some(io);
         self.publish(io);
         self.mind_memory(worker, io);
-        if self.wake_after_turn.take() || !io.is_drained() || self.is_killed() {
+        if self.wake_after_turn.take() || !io.is_drained() || self.is_killed() || self.client.has_mail() {
             self.wake();
         }
     }
@@ -461,7 +474,7 @@ impl Connection {
     }
 
     /// Waits until the pause is over, or somebody ends it or the connection.
-    async fn wait_for_pause(&self, worker: &Worker, until_ms: u64) {
+    async fn wait_for_pause(self: &Rc<Self>, worker: &Worker, until_ms: u64) {
         let instance = &*worker.shared.instance;
         let is_over = || instance.clients.paused_until(true, instance.keyspace.clock()).is_none();
         self.wait(worker, until_ms, is_over).await;
@@ -469,7 +482,7 @@ impl Connection {
 
     /// Waits until the time of the request that was put back is up, or somebody ends its wait or the
     /// connection.
-    async fn wait_blocked(&self, worker: &Worker, until_ms: Option<u64>) {
+    async fn wait_blocked(self: &Rc<Self>, worker: &Worker, until_ms: Option<u64>) {
         self.client.begin_wait();
         self.wait(worker, until_ms.unwrap_or(u64::MAX), || self.client.unblocked().is_some()).await;
         let how = loop {
@@ -486,7 +499,7 @@ impl Connection {
 
     /// Waits until `until_ms` (ms since the Unix epoch), or until `is_over` when the client is woken.
     /// Replies leave meanwhile, and what the client sends is read, up to a limit: it may be gone.
-    async fn wait(&self, worker: &Worker, until_ms: u64, is_over: impl Fn() -> bool) {
+    async fn wait(self: &Rc<Self>, worker: &Worker, until_ms: u64, is_over: impl Fn() -> bool) {
         let time = Duration::from_millis(until_ms.saturating_sub(worker.now_ms()));
         let mut time = pin!(tokio::time::sleep(time));
         poll_fn(|cx| {
@@ -586,7 +599,7 @@ impl Connection {
         let instance = &worker.shared.instance;
         match &io.session {
             Some(session) => session.close(instance),
-            None => instance.clients.unregister(self.client.id),
+            None => instance.forget(&self.client),
         }
     }
 
@@ -619,6 +632,7 @@ impl Io {
         for _ in 0..turn.replies {
             self.output.write(&reply, dialect);
         }
+        turn.mail.iter().for_each(|message| self.output.write_message(message, dialect));
     }
 
     fn is_drained(&self) -> bool {
@@ -637,6 +651,17 @@ impl Io {
             count(&client.counters.net_out_bytes, written);
         }
         self.stream.poll_flush(cx)
+    }
+}
+
+/// Writes what others have to tell the client.
+fn push_mail(output: &mut ReplyBuffer, turn: &mut Option<TurnBegin>, client: &Client) {
+    let dialect = client.dialect();
+    for message in client.take_mail() {
+        output.write_message(&message, dialect);
+        if let Some(turn) = turn {
+            turn.mail.push(message);
+        }
     }
 }
 

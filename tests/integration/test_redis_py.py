@@ -161,3 +161,39 @@ def test_password(own_server):
             client.get("key")
     with connect(own_server, protocol=3, password="secret") as client:
         assert client.set("key", "value")
+
+
+def next_message(pubsub):
+    message = pubsub.get_message(timeout=5)
+    assert message is not None
+    return message["type"], message["channel"], message["data"]
+
+
+def test_channels(client):
+    with client.pubsub() as pubsub:
+        pubsub.subscribe("news")
+        pubsub.psubscribe("n*")
+        assert next_message(pubsub) == ("subscribe", b"news", 1)
+        assert next_message(pubsub) == ("psubscribe", b"n*", 2)
+        assert client.publish("news", "hello") == 2
+        assert next_message(pubsub) == ("message", b"news", b"hello")
+        assert next_message(pubsub) == ("pmessage", b"news", b"hello")
+        assert client.pubsub_numsub("news") == [(b"news", 1)]
+        pubsub.unsubscribe()
+        pubsub.punsubscribe()
+        assert next_message(pubsub) == ("unsubscribe", b"news", 1)
+        assert next_message(pubsub) == ("punsubscribe", b"n*", 0)
+
+
+def test_many_subscribers_hear_everything_in_order(client):
+    listeners = [client.pubsub() for _ in range(50)]
+    for listener in listeners:
+        listener.subscribe("news")
+        assert next_message(listener)[0] == "subscribe"
+    with client.pipeline(transaction=False) as pipeline:
+        for number in range(200):
+            pipeline.publish("news", number)
+        assert pipeline.execute() == [50] * 200
+    for listener in listeners:
+        assert [next_message(listener)[2] for _ in range(200)] == [b"%d" % number for number in range(200)]
+        listener.close()

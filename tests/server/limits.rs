@@ -78,6 +78,43 @@ fn a_client_that_does_not_read_for_too_long_is_closed() {
     server.stop().unwrap();
 }
 
+/// A subscriber that reads nothing, while megabytes are published to it until it is gone. How many.
+fn publish_to_a_silent_subscriber(limit: OutputBufferLimit, pause: Duration) -> usize {
+    let limits = OutputBufferLimits { pubsub: limit, ..OutputBufferLimits::DEFAULT };
+    let server = start(Settings { client_output_buffer_limit: limits, ..settings() });
+    let (mut subscriber, mut publisher) = (connect(&server), connect(&server));
+    subscriber.call("SUBSCRIBE news", "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    let mut published = 0;
+    loop {
+        publisher.send(command(&[b"PUBLISH", b"news", &vec![b'x'; 1 << 20]]));
+        if publisher.line() == ":0" {
+            break;
+        }
+        published += 1;
+        assert!(published < 100, "nothing limits the output");
+        std::thread::sleep(pause);
+    }
+    // The publisher and what the others are told do not suffer.
+    publisher.call("PUBSUB NUMSUB news", "*2\r\n$4\r\nnews\r\n:0\r\n");
+    assert!(subscriber.rest().len() < published << 20);
+    server.stop().unwrap();
+    published
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_closed_at_the_hard_limit() {
+    let limit = OutputBufferLimit { hard_bytes: 8 << 20, soft_bytes: 0, soft_seconds: 0 };
+    let published = publish_to_a_silent_subscriber(limit, Duration::from_millis(10));
+    assert!(published >= 8, "closed after {published} MB");
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_for_too_long_is_closed() {
+    let limit = OutputBufferLimit { hard_bytes: 0, soft_bytes: 1 << 20, soft_seconds: 1 };
+    let published = publish_to_a_silent_subscriber(limit, Duration::from_millis(200));
+    assert!(published > 5, "closed after {published} MB");
+}
+
 #[test]
 fn a_request_over_the_query_buffer_limit_closes_the_connection() {
     let server = start(Settings { client_query_buffer_limit: 1 << 20, ..settings() });

@@ -99,7 +99,7 @@ fn describe(out: &mut String, client: &Client, now_ms: u64) {
     // Writing to a String does not fail.
     let _ = writeln!(
         out,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
          watch={watched} qbuf={query} qbuf-free={query_free} argv-mem=0 multi-mem={queued_bytes} rbs={output_buffer} rbp={} obl={} \
          oll={} omem={pieces_bytes} tot-mem={total} events={events} cmd={} user={} redir=-1 resp={} \
          lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
@@ -112,6 +112,9 @@ fn describe(out: &mut String, client: &Client, now_ms: u64) {
         seconds_since(client.last_interaction_ms()),
         flags(client),
         client.db(),
+        counters.channels.load(Relaxed),
+        counters.patterns.load(Relaxed),
+        counters.shard_channels.load(Relaxed),
         counters.output_peak_bytes.load(Relaxed),
         output.saturating_sub(pieces_bytes),
         counters.output_pieces.load(Relaxed),

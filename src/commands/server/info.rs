@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::instance::Instance;
 use crate::instance::clients::{Client, ClientFlag, Transport};
 use crate::instance::process::{self, CpuUse, MemoryUse, processors};
+use crate::instance::pubsub::Kind;
 use crate::keyspace::expiry::LiveCounts;
 use crate::protocol::Reply;
 use bytes::Bytes;
@@ -190,6 +191,7 @@ fn clients(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("client_recent_max_input_buffer", input);
     out.field("client_recent_max_output_buffer", output);
     out.field("blocked_clients", blocked);
+    out.field("pubsub_clients", instance.pubsub.clients());
     out.field("total_blocking_keys", context.instance.waiters.keys());
     out.zeros(&["tracking_clients", "clients_in_timeout_table"]);
     Ok(())
@@ -316,8 +318,10 @@ fn stats(context: &Context, out: &mut Lines) -> Result<()> {
     out.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     out.field("keyspace_hits", hits);
     out.field("keyspace_misses", misses);
-    out.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec"]);
-    out.zeros(&["total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"]);
+    out.field("pubsub_channels", instance.pubsub.count(Kind::Channel));
+    out.field("pubsub_patterns", instance.pubsub.count(Kind::Pattern));
+    out.field("pubsubshard_channels", instance.pubsub.count(Kind::Shard));
+    out.zeros(&["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"]);
     out.zeros(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"]);
     out.zeros(&["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"]);
     out.zeros(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"]);

@@ -1,0 +1,286 @@
+//! Plays `tests/dialogues/*.txt`: what several clients send, and every byte that each of them gets. A file
+//! is played against DiskDB, and against the installed redis-server, which shows that it tells the truth.
+//! `UPDATE=1` writes what redis-server says into the files; `DISKDB_DIALOGUE=name` plays the files whose
+//! name contains `name`.
+//!
+//! ```text
+//! # A remark. Each file begins with an empty server.
+//! #! resp3 a        client `a` speaks RESP3 (at its beginning)
+//! #! sleep 50ms
+//! #! since 7.2      what comes of the next step is not for older judges; `diskdb`: for none
+//! a> SUBSCRIBE x ;; PING
+//! a< *3|$9|subscribe|$1|x|:1|*2|$4|pong|$0||
+//! b> PUBLISH x hello
+//! a< *3|$7|message|$1|x|$5|hello|
+//! b< :1|
+//! ```
+//!
+//! `|` is the end of a line. Who is not named after a step gets nothing.
+
+mod common;
+
+use bytes::Bytes;
+use common::resp::RedisServer;
+use diskdb::api::Db;
+use diskdb::config::Settings;
+use diskdb::server::{Ports, Server};
+use diskdb::words;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// When nothing has come for so long, nothing will.
+const QUIET: Duration = Duration::from_millis(60);
+
+#[derive(Debug, Clone, Default)]
+struct Step {
+    line: usize,
+    /// The lines as they stand in the file, up to what is sent.
+    text: String,
+    resp3: Vec<String>,
+    sleep: Duration,
+    since: Option<String>,
+    client: String,
+    requests: Vec<u8>,
+    expected: BTreeMap<String, String>,
+}
+
+fn encode(line: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for command in line.split(" ;; ") {
+        let words = words::split(&Bytes::copy_from_slice(command.as_bytes())).expect("balanced quotes");
+        bytes.extend(common::wire::request(&words.into_vec()));
+    }
+    bytes
+}
+
+/// The steps of a file, and the remarks after the last of them.
+fn parse(text: &str) -> (Vec<Step>, String) {
+    let (mut steps, mut next) = (Vec::<Step>::new(), Step::default());
+    for (index, line) in text.lines().enumerate() {
+        if let Some((client, received)) = line.split_once("< ") {
+            let step = steps.last_mut().expect("a step before what comes of it");
+            step.expected.insert(client.to_owned(), received.to_owned());
+            continue;
+        }
+        next.text += line;
+        next.text.push('\n');
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["#!", "resp3", clients @ ..] => next.resp3.extend(clients.iter().map(|name| name.to_string())),
+            ["#!", "sleep", time] => {
+                let ms = time.strip_suffix("ms").and_then(|ms| ms.parse().ok()).expect("sleep 50ms");
+                next.sleep = Duration::from_millis(ms);
+            }
+            ["#!", "since", version] => next.since = Some(version.to_string()),
+            [] => {}
+            [first, ..] if first.starts_with('#') => {}
+            _ => {
+                let (client, commands) = line.split_once("> ").expect("a line of a client");
+                next.client = client.to_owned();
+                next.requests = encode(commands);
+                next.line = index + 1;
+                steps.push(std::mem::take(&mut next));
+            }
+        }
+    }
+    (steps, next.text)
+}
+
+/// Bytes as the files write them.
+fn shown(bytes: &[u8]) -> String {
+    let text = bytes.escape_ascii().to_string();
+    text.replace("\\r\\n", "|").replace("\\\"", "\"").replace("\\'", "'")
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    fn connect(address: &str, resp3: bool) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut client = Client(stream);
+        if resp3 {
+            client.0.write_all(b"HELLO 3\r\n").unwrap();
+            client.until_quiet();
+        }
+        client
+    }
+
+    fn read_some(&mut self, patience: Duration) -> Vec<u8> {
+        self.0.set_read_timeout(Some(patience)).unwrap();
+        let mut buffer = vec![0; 1 << 16];
+        match self.0.read(&mut buffer) {
+            Ok(read) => buffer.truncate(read),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return self.read_some(patience),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                buffer.clear()
+            }
+            Err(error) => panic!("{error}"),
+        }
+        buffer
+    }
+
+    fn until_quiet(&mut self) -> String {
+        let mut all = Vec::new();
+        loop {
+            let some = self.read_some(QUIET);
+            if some.is_empty() {
+                return shown(&all);
+            }
+            all.extend(some);
+        }
+    }
+
+    /// Reads as much as is expected; what else there is comes with the next step.
+    fn read(&mut self, expected: &str, unread: &mut Vec<u8>) -> String {
+        while shown(unread).len() < expected.len() {
+            let some = self.read_some(PATIENCE);
+            if some.is_empty() {
+                break;
+            }
+            unread.extend(some);
+        }
+        shown(&std::mem::take(unread))
+    }
+}
+
+/// Whether a judge of that version can be asked.
+fn is_known(since: &str, version: &str) -> bool {
+    let numbers = |text: &str| text.split('.').map(str::parse).collect::<Result<Vec<u32>, _>>().ok();
+    numbers(since).is_some_and(|since| Some(since) <= numbers(version))
+}
+
+struct Play<'a> {
+    address: &'a str,
+    /// None: of DiskDB.
+    version: Option<&'a str>,
+    clients: BTreeMap<String, (Client, Vec<u8>)>,
+}
+
+impl Play<'_> {
+    /// Sends what the step says.
+    fn send(&mut self, step: &Step, resp3: &[String]) {
+        std::thread::sleep(step.sleep);
+        let client = self
+            .clients
+            .entry(step.client.clone())
+            .or_insert_with(|| (Client::connect(self.address, resp3.contains(&step.client)), Vec::new()));
+        client.0.0.write_all(&step.requests).unwrap();
+    }
+
+    /// What each client got, as far as it is expected; everything if the step is not for this judge.
+    fn received(&mut self, step: &Step, all: bool) -> BTreeMap<String, String> {
+        let mut received = BTreeMap::new();
+        let for_others = self.version.zip(step.since.as_ref()).is_some_and(|(v, since)| !is_known(since, v));
+        for (name, (client, unread)) in &mut self.clients {
+            let got = match step.expected.get(name) {
+                _ if all || for_others => client.until_quiet(),
+                Some(expected) => client.read(expected, unread),
+                None => continue,
+            };
+            if !got.is_empty() {
+                received.insert(name.clone(), got);
+            }
+        }
+        if for_others { step.expected.clone() } else { received }
+    }
+}
+
+/// Plays a file; the first difference, if there is one.
+fn play(name: &str, steps: &[Step], address: &str, version: Option<&str>) -> Option<String> {
+    let mut play = Play { address, version, clients: BTreeMap::new() };
+    let mut resp3 = Vec::new();
+    for step in steps {
+        resp3.extend(step.resp3.iter().cloned());
+        play.send(step, &resp3);
+        let received = play.received(step, false);
+        if received != step.expected {
+            return Some(format!("{name}:{}: expected {:#?}\ngot {received:#?}", step.line, step.expected));
+        }
+    }
+    for (client, (connection, _)) in &mut play.clients {
+        let more = connection.until_quiet();
+        if !more.is_empty() {
+            return Some(format!("{name}: {client} got more in the end: {more}"));
+        }
+    }
+    None
+}
+
+/// Writes into the file what redis-server says.
+fn update(path: &Path, steps: &[Step], end: &str, address: &str, version: &str) {
+    let mut play = Play { address, version: Some(version), clients: BTreeMap::new() };
+    let (mut resp3, mut text) = (Vec::new(), String::new());
+    for step in steps {
+        resp3.extend(step.resp3.iter().cloned());
+        play.send(step, &resp3);
+        text += &step.text;
+        for (client, received) in play.received(step, true) {
+            writeln!(text, "{client}< {received}").unwrap();
+        }
+    }
+    std::fs::write(path, text + end).unwrap();
+}
+
+fn files() -> Vec<PathBuf> {
+    let wanted = std::env::var("DISKDB_DIALOGUE").unwrap_or_default();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogues");
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.display().to_string().contains(&wanted));
+    paths.sort();
+    paths
+}
+
+fn redis_version(address: &str) -> String {
+    let mut client = Client::connect(address, false);
+    client.0.write_all(b"INFO server\r\n").unwrap();
+    let info = client.until_quiet();
+    let version = info.split("redis_version:").nth(1).and_then(|rest| rest.split('|').next());
+    version.expect("a version").to_owned()
+}
+
+/// A server of ours for one file: two workers, so that clients meet across threads.
+fn start() -> Server {
+    let settings = Settings {
+        server_threads: 2,
+        disk_threads: 2,
+        bind: vec!["127.0.0.1".into()],
+        enable_debug_command: diskdb::config::values::ProtectedAction::Yes,
+        ..Settings::default()
+    };
+    let db = Db::in_memory(settings).unwrap();
+    Server::start_on(&db, Ports { tcp: Some(0), ..Ports::default() }).unwrap()
+}
+
+#[test]
+fn all_dialogues() {
+    let updates = std::env::var_os("UPDATE").is_some();
+    let mut differences = Vec::new();
+    let files = files();
+    assert!(!files.is_empty(), "there is no such dialogue");
+    for path in files {
+        let name = path.file_name().unwrap().display().to_string();
+        let redis = RedisServer::start();
+        if let Some(redis) = &redis {
+            let version = redis_version(&redis.address);
+            let (steps, end) = parse(&std::fs::read_to_string(&path).unwrap());
+            if updates {
+                update(&path, &steps, &end, &redis.address, &version);
+            } else {
+                differences.extend(play(&format!("redis {name}"), &steps, &redis.address, Some(&version)));
+            }
+        }
+        let (steps, _) = parse(&std::fs::read_to_string(&path).unwrap());
+        let server = start();
+        let address = server.addresses().tcp[0].to_string();
+        differences.extend(play(&name, &steps, &address, None));
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
