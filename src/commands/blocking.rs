@@ -7,7 +7,7 @@ use crate::encoding::numbers::Kind;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::Unblock;
-use crate::instance::waiters::{Attempt, Ticket};
+use crate::instance::waiters::{Attempt, Retry, Ticket};
 use crate::keyspace::tx::WriteTx;
 use crate::keyspace::{DbIndex, KeySet, Keys, Keyspace, Origin};
 use crate::protocol::Reply;
@@ -42,6 +42,11 @@ pub trait BlockingCommand: Command + Send + Sync + 'static {
 
     /// How long, ms; 0 is for ever.
     fn timeout_ms(&self) -> u64;
+
+    /// When it is to be tried again though nobody has touched its keys; each attempt says so anew.
+    fn retry(&self) -> Arc<Retry> {
+        Arc::default()
+    }
 
     /// Runs to completion inside a transaction; none: there is nothing yet.
     fn attempt(&self, tx: &mut WriteTx<'_>) -> Result<Option<Reply>>;
@@ -133,6 +138,7 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
         kind: C::KIND,
         minds_loss: C::MINDS_LOSS,
         until_ms,
+        retry: command.retry(),
         attempt: again(command.clone(), origin),
         served: Mutex::new(None),
     });

@@ -286,7 +286,8 @@ impl Client {
         let _ = self.waker.set(Box::new(waker));
     }
 
-    fn wake(&self) {
+    /// Makes the owner look.
+    pub fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             waker();
         }

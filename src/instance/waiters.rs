@@ -11,6 +11,10 @@
 //! A worker's thread never waits for the disk here: if the command of a ticket needs it, the key stays
 //! ready, and a thread of the pool serves it ([`Waiters::take_stalled`]), or whichever command comes
 //! first that may wait.
+//!
+//! Time alone can give a command what it wants, too: `XREADGROUP CLAIM` waits for entries to be pending
+//! long enough. Its ticket says when it is to be tried again ([`Ticket::retry_at_ms`]), and whoever lets
+//! its client wait calls [`Waiters::touch`] then.
 
 use super::Instance;
 use super::clients::Client;
@@ -27,7 +31,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How long a worker's thread waits while another thread serves.
@@ -57,8 +61,40 @@ pub struct Ticket {
     pub minds_loss: bool,
     /// Ms since the Unix epoch; none: for ever.
     pub until_ms: Option<u64>,
+    /// When it is to be tried again though nobody has touched its keys.
+    pub retry: Arc<Retry>,
     pub attempt: Attempt,
     pub served: Mutex<Option<Served>>,
+}
+
+/// When a command that waits will find something if nothing else happens, as far as its last attempt has
+/// seen.
+#[derive(Debug)]
+pub struct Retry(AtomicU64);
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry(AtomicU64::new(u64::MAX))
+    }
+}
+
+impl Retry {
+    /// That is not known.
+    pub fn clear(&self) {
+        self.0.store(u64::MAX, Ordering::Release);
+    }
+
+    /// Then, or before; ms since the Unix epoch.
+    pub fn at_ms(&self, at_ms: u64) {
+        self.0.fetch_min(at_ms, Ordering::AcqRel);
+    }
+}
+
+impl Ticket {
+    /// When it is to be tried again though nobody has touched its keys, ms since the Unix epoch.
+    pub fn retry_at_ms(&self) -> Option<u64> {
+        Some(self.retry.0.load(Ordering::Acquire)).filter(|at_ms| *at_ms != u64::MAX)
+    }
 }
 
 type Key = (DbIndex, Bytes);
@@ -144,6 +180,20 @@ impl Waiters {
         }
         if was_there {
             self.tickets.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Has the ticket tried once more, as if somebody had touched its keys, with who came before it.
+    /// [`Waiters::serve`] does it.
+    pub fn touch(&self, ticket: &Ticket) {
+        ticket.retry.clear();
+        let state = &mut *self.state.lock();
+        for key in &ticket.keys {
+            let key = (ticket.db, key.clone());
+            if state.queues.contains_key(&key) && !state.ready.contains(&key) {
+                state.ready.push_back(key);
+                self.has_ready.store(true, Ordering::Release);
+            }
         }
     }
 
@@ -248,6 +298,10 @@ impl Waiters {
         let (reply, seq) = match attempt {
             Ok(None) | Err(Error::NeedsDisk) => {
                 ticket.client.end_service(false);
+                if ticket.retry_at_ms().is_some() {
+                    // It may be another time than it waits for.
+                    ticket.client.wake();
+                }
                 return attempt.map(drop);
             }
             Ok(Some((reply, seq))) => (Ok(reply), seq),

@@ -484,7 +484,17 @@ impl Connection {
     /// connection.
     async fn wait_blocked(self: &Rc<Self>, worker: &Worker, until_ms: Option<u64>) {
         self.client.begin_wait();
-        self.wait(worker, until_ms.unwrap_or(u64::MAX), || self.client.unblocked().is_some()).await;
+        let until_ms = until_ms.unwrap_or(u64::MAX);
+        let ticket = self.io.borrow().session.as_ref().and_then(|session| session.ticket.clone());
+        let retry_at_ms = || ticket.as_ref().and_then(|ticket| ticket.retry_at_ms()).unwrap_or(u64::MAX);
+        let has_ended = || self.client.unblocked().is_some() || self.closing.get() || self.is_killed();
+        while !has_ended() && worker.now_ms() < until_ms {
+            let at_ms = retry_at_ms();
+            self.wait(worker, at_ms.min(until_ms), || has_ended() || retry_at_ms() != at_ms).await;
+            if let Some(ticket) = ticket.as_ref().filter(|_| at_ms <= worker.now_ms() && !has_ended()) {
+                worker.retry(ticket);
+            }
+        }
         let how = loop {
             if let Some(how) = self.client.end_wait_now() {
                 break how;

@@ -6,6 +6,7 @@ use super::shared::Shared;
 use super::stream::{Socket, Stream};
 use super::turn::{self, Turn};
 use crate::instance::clients::Client;
+use crate::instance::waiters::Ticket;
 use crate::protocol::{Dialect, Limits};
 use crate::session::Session;
 use crate::storage::ReadTier;
@@ -167,6 +168,15 @@ impl Worker {
         tokio::task::spawn_local(coop::unconstrained(async move {
             presence.connection.clone().serve(presence.worker.clone()).await;
         }));
+    }
+
+    /// Has a command that waits tried once more, and who came before it.
+    pub fn retry(&self, ticket: &Ticket) {
+        let instance = &self.shared.instance;
+        instance.waiters.touch(ticket);
+        // What needs the disk is left to the pool.
+        let _ = instance.waiters.serve(instance, ReadTier::Memory);
+        self.serve_waiters();
     }
 
     /// Has those who wait for keys served on the pool, where that needs the disk.

@@ -1,6 +1,9 @@
 //! Commands that wait for entries of streams.
 
 use super::support::*;
+use diskdb::config::Settings;
+use std::net::TcpStream;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 /// The reply with one entry, field `f` and value `v`.
@@ -86,5 +89,76 @@ fn who_waits_in_a_group_is_told_that_it_has_gone() {
         other.call(command, answer);
         waiter.expect(expected);
     }
+    server.stop().unwrap();
+}
+
+/// The reply with the entry 1-1, which was pending for so many ms (a pattern) and delivered so often.
+fn expect_claimed(waiter: &mut Client<TcpStream>, count: u64) {
+    waiter.expect("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*4\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+    let idle_ms: u64 = waiter.line()[1..].parse().unwrap();
+    assert!((100..5000).contains(&idle_ms), "{idle_ms}");
+    waiter.expect(format!(":{count}\r\n"));
+}
+
+#[test]
+fn who_claims_gets_an_entry_when_it_is_idle_for_long_enough() {
+    let server = start(Settings { server_threads: 1, ..settings() });
+    let (mut waiter, mut other) = (connect(&server), connect(&server));
+    other.call("XGROUP CREATE s g 0 MKSTREAM", "+OK\r\n");
+    other.call("XADD s 1-1 f v", "$3\r\n1-1\r\n");
+    other.call("XREADGROUP GROUP g b STREAMS s >", &entry("1-1"));
+    // Pending before the wait begins; nobody writes anything.
+    waiter.send("XREADGROUP GROUP g a BLOCK 0 CLAIM 100 STREAMS s >\r\n");
+    waiter.silence(Duration::from_millis(50));
+    expect_claimed(&mut waiter, 1);
+    // Pending since the wait began, and the other one's again for a while.
+    other.call("XACK s g 1-1", ":1\r\n");
+    other.call("XGROUP SETID s g 0", "+OK\r\n");
+    waiter.send("XREADGROUP GROUP g c BLOCK 0 CLAIM 100 STREAMS nothing s > >\r\n");
+    waiter.expect("-NOGROUP");
+    waiter.line();
+    other.call("XREADGROUP GROUP g b STREAMS s >", &entry("1-1"));
+    waiter.send("XREADGROUP GROUP g c BLOCK 0 CLAIM 100 STREAMS s >\r\n");
+    waiter.silence(Duration::from_millis(60));
+    other.send("XREADGROUP GROUP g b STREAMS s 0\r\n");
+    other.expect(entry("1-1"));
+    waiter.silence(Duration::from_millis(60));
+    expect_claimed(&mut waiter, 2);
+    server.stop().unwrap();
+}
+
+#[test]
+fn who_came_first_claims_first_and_a_wait_ends_on_time() {
+    let server = start(settings());
+    let (mut first, mut second, mut other) = (connect(&server), connect(&server), connect(&server));
+    other.call("XGROUP CREATE s g 0 MKSTREAM", "+OK\r\n");
+    first.send("XREADGROUP GROUP g a BLOCK 0 CLAIM 150 STREAMS s >\r\n");
+    other.await_info("clients", "blocked_clients", "1");
+    second.send("XREADGROUP GROUP g b BLOCK 0 CLAIM 100 STREAMS s >\r\n");
+    other.await_info("clients", "blocked_clients", "2");
+    let mut third = connect(&server);
+    third.send("XREADGROUP GROUP g c BLOCK 60 CLAIM 100 STREAMS s >\r\n");
+    // It goes to the first at once, and to the second, who wants less, when it has been there for long.
+    other.call("XADD s 1-1 f v", "$3\r\n1-1\r\n");
+    first.expect("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*4\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n:0\r\n:0\r\n");
+    third.expect("*-1\r\n");
+    expect_claimed(&mut second, 1);
+    server.stop().unwrap();
+}
+
+#[test]
+fn who_claims_what_is_cold_makes_no_worker_wait() {
+    let (server, faults) = start_faulty(Settings { server_threads: 1, ..settings() });
+    let (mut waiter, mut other) = (connect(&server), connect(&server));
+    other.call("XGROUP CREATE cold g 0 MKSTREAM", "+OK\r\n");
+    other.call("XADD cold 1-1 f v", "$3\r\n1-1\r\n");
+    other.send("XREADGROUP GROUP g b STREAMS cold >\r\n");
+    other.expect("*1\r\n*2\r\n$4\r\ncold\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+    waiter.send("XREADGROUP GROUP g a BLOCK 0 CLAIM 100 STREAMS cold >\r\n");
+    other.await_info("clients", "blocked_clients", "1");
+    faults.cold.store(true, SeqCst);
+    waiter.expect("*1\r\n*2\r\n$4\r\ncold\r\n*1\r\n*4\r\n$3\r\n1-1\r\n");
+    let readers = faults.disk_readers.lock().clone();
+    assert!(!readers.is_empty() && readers.iter().all(|name| name.starts_with("disk-")), "{readers:?}");
     server.stop().unwrap();
 }

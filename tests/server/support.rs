@@ -83,6 +83,8 @@ impl<S: Read + Write> Client<S> {
         while filled < got.len() {
             match self.stream.read(&mut got[filled..]) {
                 Ok(read) if read > 0 => filled += read,
+                // The process was stopped for a while.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 end => panic!("{end:?} after {:?}", String::from_utf8_lossy(&got[..filled])),
             }
             if got[..filled] != wanted[..filled] {

@@ -5,6 +5,7 @@ use super::{id, no_group, shown, shown_fields, shown_id};
 use crate::data_types::stream::{Edit, Entry, GroupEdit, Pending};
 use crate::encoding::stream_id::StreamId;
 use crate::error::{Error, Result};
+use crate::instance::waiters::Retry;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::WriteTx;
 use crate::protocol::Reply;
@@ -114,7 +115,7 @@ fn new(
     let mut most = request.count.unwrap_or(u64::MAX);
     let mut replies = Vec::new();
     if let Some(idle_ms) = request.claim_ms {
-        replies = claim(budget, tx, stream, group, (consumer, idle_ms, most))?;
+        replies = claim(&request.claimable, budget, tx, stream, group, (consumer, idle_ms, most))?;
         most -= replies.len() as u64;
     }
     let mut entries = Vec::new();
@@ -145,9 +146,10 @@ fn shown_delivery(entry: Entry, idle_ms: Reply, count: u64) -> Reply {
     Reply::Array(vec![shown_id(entry.id), shown_fields(entry.fields), idle_ms, count.into()])
 }
 
-/// Gives a consumer what is pending for so long, the longest first; what was given back before that.
-/// O(pending entries of the group).
+/// Gives a consumer what is pending for so long, the longest first; what was given back before that. Says
+/// when the first of the others will be. O(pending entries of the group).
 fn claim(
+    claimable: &Retry,
     budget: &mut Budget,
     tx: &WriteTx,
     stream: &Edit,
@@ -158,6 +160,8 @@ fn claim(
     group.visit(tx, (StreamId::MIN, StreamId::MAX), |pending| {
         if pending.idle_ms(tx.now_ms()).is_none_or(|ms| ms >= idle_ms) {
             idle.push(pending);
+        } else {
+            claimable.at_ms(pending.time_ms.saturating_add(idle_ms));
         }
         Ok(true)
     })?;

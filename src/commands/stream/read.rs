@@ -9,12 +9,13 @@ use crate::data_types::stream::{Entry, Stream};
 use crate::encoding::numbers::Kind;
 use crate::encoding::stream_id::StreamId;
 use crate::error::{Error, Result};
+use crate::instance::waiters::Retry;
 use crate::keyspace::tx::{ReadTx, WriteTx};
 use crate::keyspace::{Keyspace, Origin};
 use crate::protocol::Reply;
 use bytes::Bytes;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Streams are named at the end, each with an id; from which word on they are looked for.
 const fn streams(from: i32) -> KeySpec {
@@ -41,6 +42,8 @@ pub(super) struct Request {
     pub no_ack: bool,
     /// What is pending for so long, in ms, is given as well.
     pub claim_ms: Option<u64>,
+    /// When the first of what is pending will be so for long enough.
+    pub claimable: Arc<Retry>,
     /// Entries of all streams together.
     max_count: Option<u64>,
     /// Bytes of all entries together, but for the first.
@@ -334,7 +337,12 @@ impl BlockingCommand for XReadGroup {
         self.request.block_ms.unwrap_or(0)
     }
 
+    fn retry(&self) -> Arc<Retry> {
+        self.request.claimable.clone()
+    }
+
     fn attempt(&self, tx: &mut WriteTx<'_>) -> Result<Option<Reply>> {
+        self.request.claimable.clear();
         let again = self.waited.get().is_some();
         let found =
             if again { deliver::again(&self.request, tx)? } else { deliver::first(&self.request, tx)? };
