@@ -110,7 +110,12 @@ fn packing(settings: &Settings) -> Packing {
             entries: settings.zset_max_listpack_entries,
             value: settings.zset_max_listpack_value,
         },
-        stream: StreamPacking { node_entries: settings.stream_node_max_entries },
+        stream: StreamPacking {
+            node_entries: settings.stream_node_max_entries,
+            node_bytes: settings.stream_node_max_bytes,
+            idempotence_seconds: settings.stream_idmp_duration,
+            idempotence_ids: settings.stream_idmp_maxsize,
+        },
         array: ArrayPacking {
             slice_size: settings.array_slice_size,
             sparse_kmax: settings.array_sparse_kmax,

@@ -44,6 +44,12 @@ pub struct SortedSetPacking {
 pub struct StreamPacking {
     /// Entries of a node, in whose steps `~` trims (`stream-node-max-entries`); 0 is no limit.
     pub node_entries: u64,
+    /// Bytes of a node (`stream-node-max-bytes`); 0 is no limit.
+    pub node_bytes: u64,
+    /// How long a new stream keeps ids of producers, s (`stream-idmp-duration`).
+    pub idempotence_seconds: u64,
+    /// How many ids of a producer a new stream keeps (`stream-idmp-maxsize`).
+    pub idempotence_ids: u64,
 }
 
 /// How Redis would cut arrays into slices.
@@ -61,7 +67,12 @@ impl Default for Packing {
             set: SetPacking { intset_entries: 512, entries: 128, value: 64 },
             hash: HashPacking { entries: 512, value: 64 },
             sorted_set: SortedSetPacking { entries: 128, value: 64 },
-            stream: StreamPacking { node_entries: 100 },
+            stream: StreamPacking {
+                node_entries: 100,
+                node_bytes: 4096,
+                idempotence_seconds: 100,
+                idempotence_ids: 100,
+            },
             array: ArrayPacking { slice_size: 4096, sparse_kmax: 10 },
         }
     }

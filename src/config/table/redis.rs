@@ -24,11 +24,17 @@ section "Encodings" {
     zset_max_listpack_entries: u64 = 128, integer(0, I64_MAX as i128), [Runtime], "zset-max-ziplist-entries";
     /// Bytes of an element up to which a sorted set is a listpack.
     zset_max_listpack_value: u64 = 64, memory(0, I64_MAX), [Runtime], "zset-max-ziplist-value";
-    /// Bytes up to which a node of a stream goes; 0 is no limit.
-    stream_node_max_bytes: u64 = 4096, memory(0, I64_MAX), [Runtime, NoEffect];
+    /// Bytes up to which a node of a stream goes, in whose steps `XADD` and `XTRIM` trim with `~`; 0 is no limit.
+    stream_node_max_bytes: u64 = 4096, memory(0, I64_MAX), [Runtime];
     /// Entries of a node of a stream, in whose steps `XADD` and `XTRIM` trim with `~`; 0 is no limit, and trims in
     /// steps of 100.
     stream_node_max_entries: u64 = 100, integer(0, I64_MAX as i128), [Runtime];
+    /// How many seconds a stream that comes to be from then on keeps ids of idempotent producers; `XCFGSET` sets it for
+    /// one stream.
+    stream_idmp_duration: u64 = 100, integer(1, 86400), [Runtime];
+    /// How many ids of each idempotent producer a stream that comes to be from then on keeps; `XCFGSET` sets it for
+    /// one stream.
+    stream_idmp_maxsize: u64 = 100, integer(1, 10000), [Runtime];
     /// Indices of a slice of an array, a power of two. DiskDB has no slices; `ARINFO` tells how many there
     /// would be.
     array_slice_size: u64 = 4096, integer(256, 65536), [Runtime];

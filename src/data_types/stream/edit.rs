@@ -1,7 +1,7 @@
 //! Changing the entries of a stream.
 
 use super::entry::{self, INLINE_BYTES};
-use super::{PAGES, Stream, node_entries};
+use super::{PAGES, Stream};
 use crate::data_types::pages::{WritePages, version_of};
 use crate::encoding::meta::{Meta, Outside};
 use crate::encoding::numbers::Kind;
@@ -46,7 +46,9 @@ pub struct Trim {
 pub struct Edit {
     slot: Slot,
     pub(super) stream: Stream,
-    /// It has records outside its header, though nothing in that says so.
+    /// The stream was not there before.
+    pub(super) is_new: bool,
+    /// It has a record of its producers.
     pub(super) lies_outside: bool,
 }
 
@@ -69,14 +71,15 @@ impl Edit {
         if stream.version == 0 {
             stream.version = tx.new_version();
         }
-        Ok(Edit { slot, stream, lies_outside: false })
+        let is_new = slot.meta().is_none();
+        Ok(Edit { slot, stream, is_new, lies_outside: false })
     }
 
     /// A new stream in the place of whatever the key has.
     pub(super) fn replacing(tx: &WriteTx, slot: &Slot) -> Result<Edit> {
         let mut stream = Stream::of(slot.namespace(), None)?;
         stream.version = tx.new_version();
-        Ok(Edit { slot: slot.clone(), stream, lies_outside: false })
+        Ok(Edit { slot: slot.clone(), stream, is_new: true, lies_outside: false })
     }
 
     /// As [`Edit::open`]; none if the key is not there.
@@ -160,21 +163,13 @@ impl Edit {
             return Ok(false);
         }
         self.remove(tx, rank..rank + 1)?;
-        let node = node_entries(tx);
-        if rank < node.saturating_sub(self.head.gone % node) {
-            self.leave_first_node(node, 1);
-        }
+        self.leave_nodes(tx, rank, 1);
         Ok(true)
     }
 
-    /// So many of the first entries are gone.
-    fn leave_first_node(&mut self, node: u64, count: u64) {
-        let gone = if self.is_empty() { 0 } else { self.head.gone.saturating_add(count) % node };
-        self.stream.head.gone = gone;
-    }
-
-    /// How many of the first entries a trim is to take out. O(log n).
-    pub fn excess(&self, tx: &WriteTx, trim: Trim) -> Result<u64> {
+    /// How many of the first entries a trim is to take out. O(log n), and O(entries that are to go) where
+    /// whole nodes do.
+    pub fn excess(&mut self, tx: &WriteTx, trim: Trim) -> Result<u64> {
         let len = self.len();
         let excess = match trim.threshold {
             Threshold::MaxLen(most) => len.saturating_sub(most),
@@ -184,15 +179,13 @@ impl Edit {
         if !trim.approximate || excess == len {
             return Ok(excess);
         }
-        let node = node_entries(tx);
-        let first = node - self.head.gone % node;
-        Ok(excess.checked_sub(first).map_or(0, |behind| first + behind / node * node))
+        self.whole_nodes(tx, excess)
     }
 
     /// Takes out so many of the first entries. O(log n + entries).
     pub fn trim(&mut self, tx: &mut WriteTx, count: u64) -> Result<()> {
         self.remove(tx, 0..count)?;
-        self.leave_first_node(node_entries(tx), count);
+        self.leave_nodes(tx, 0, count);
         Ok(())
     }
 
@@ -216,8 +209,11 @@ impl Edit {
     }
 
     /// As [`Edit::finish`], with a deadline, ms since the Unix epoch.
-    pub(super) fn finish_at(self, tx: &mut WriteTx, expire_at_ms: Option<u64>, event: Event) -> Slot {
-        let Edit { mut slot, stream: Stream { namespace, version, head, log }, lies_outside } = self;
+    pub(super) fn finish_at(mut self, tx: &mut WriteTx, expire_at_ms: Option<u64>, event: Event) -> Slot {
+        if self.is_new {
+            self.begin_producers(tx);
+        }
+        let Edit { mut slot, stream: Stream { namespace, version, head, log }, lies_outside, .. } = self;
         let len = log.len();
         let mut inline = head.encode();
         let has_pages = log.finish(&mut WritePages::new(tx, namespace, version, PAGES), &mut inline);

@@ -90,7 +90,7 @@ impl Place {
     }
 
     /// The records of a kind, by name, in the order of the names.
-    fn records(self, tx: &ReadTx, part: KeyBytes) -> Result<Vec<(Bytes, Bytes)>> {
+    pub(super) fn records(self, tx: &ReadTx, part: KeyBytes) -> Result<Vec<(Bytes, Bytes)>> {
         let prefix = self.key(part, &[]);
         let mut scan = tx.scan(Space::Data, &ScanRange::prefix(&prefix), Direction::Forward)?;
         let mut records = Vec::new();

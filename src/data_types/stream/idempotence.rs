@@ -13,6 +13,7 @@
 
 use super::Edit;
 use super::group::Place;
+use crate::encoding::rdb;
 use crate::encoding::stream_id::StreamId;
 use crate::encoding::{DecodeError, DecodeResult, varint};
 use crate::error::Result;
@@ -77,6 +78,13 @@ fn take_all<const N: usize>(mut bytes: &[u8]) -> DecodeResult<([u64; N], &[u8])>
 }
 
 impl Producers {
+    /// What a stream begins with that comes to be now.
+    fn of_new(tx: &WriteTx) -> Producers {
+        let packing = tx.keyspace().packing().stream;
+        let retention = Retention { seconds: packing.idempotence_seconds, ids: packing.idempotence_ids };
+        Producers { retention, ..Producers::default() }
+    }
+
     fn encode(&self) -> Bytes {
         let Retention { seconds, ids } = self.retention;
         put_all(&[seconds, ids, self.producers, self.ids, self.added, self.duplicates]).into()
@@ -115,24 +123,88 @@ fn key(place: Place, letter: u8, producer: &[u8], rest: &[u8]) -> KeyBytes {
 
 /// What is known of a stream's producers, if it ever had any. One read.
 pub(super) fn read(tx: &ReadTx, place: Place) -> Result<Option<Producers>> {
+    if place.version == 0 {
+        return Ok(None);
+    }
     let record = tx.get(Space::Data, &place.letter(RECORD))?;
     Ok(record.map(|record| Producers::decode(&record)).transpose()?)
 }
 
+/// Everything that is known of a stream's producers, in the form of `DUMP`, but for ids whose time is over.
+/// O(ids).
+pub(super) fn all(tx: &ReadTx, place: Place) -> Result<rdb::Producers> {
+    let Some(known) = read(tx, place)? else { return Ok(rdb::Producers::default()) };
+    let mut all = Vec::new();
+    for (name, record) in place.records(tx, KeyBytes::from_slice(&[PRODUCER]))? {
+        let ([first, next], _) = take_all(&record)?;
+        let mut ids = Vec::new();
+        for number in first..next {
+            let id = tx.get(Space::Data, &key(place, QUEUE, &name, &number.to_be_bytes()))?.ok_or(BAD)?;
+            let noted = noted(tx, place, &name, &id)?.ok_or(BAD)?;
+            if !is_over(tx, known.retention, noted) {
+                ids.push((id, noted.entry));
+            }
+        }
+        if !ids.is_empty() {
+            all.push(rdb::Producer { name, ids });
+        }
+    }
+    let Retention { seconds, ids } = known.retention;
+    Ok(rdb::Producers { seconds, max_ids: ids, all, added: known.added, duplicates: known.duplicates })
+}
+
+fn noted(tx: &ReadTx, place: Place, producer: &[u8], id: &[u8]) -> Result<Option<Noted>> {
+    let found = tx.get(Space::Data, &key(place, ID, producer, id))?;
+    Ok(found.map(|bytes| Noted::decode(&bytes)).transpose()?)
+}
+
 impl Edit {
+    /// What is known of the producers, or what a stream begins with.
+    fn producers_so_far(&self, tx: &WriteTx) -> Result<Producers> {
+        let known = read(tx, self.place())?;
+        Ok(known.unwrap_or_else(|| if self.is_new { Producers::of_new(tx) } else { Producers::default() }))
+    }
+
+    /// Writes down what a new stream begins with, if that does not go without saying and was not done.
+    pub(super) fn begin_producers(&mut self, tx: &mut WriteTx) {
+        let producers = Producers::of_new(tx);
+        if !self.lies_outside && producers != Producers::default() {
+            self.write_producers(tx, &producers);
+        }
+    }
+
+    /// Puts in place what a payload of `DUMP` knows of producers. The time of an id is that of its entry.
+    pub(super) fn restore_producers(&mut self, tx: &mut WriteTx, from: &rdb::Producers) {
+        if *from == rdb::Producers::default() {
+            return;
+        }
+        let place = self.place();
+        let mut ids = 0;
+        for producer in &from.all {
+            let name = &producer.name;
+            for (number, (id, entry)) in (0..).zip(&producer.ids) {
+                let noted = Noted { number, time_ms: entry.ms, entry: *entry };
+                tx.write(Space::Data, &key(place, ID, name, id), Some(noted.encode()));
+                tx.write(Space::Data, &key(place, QUEUE, name, &number.to_be_bytes()), Some(id.clone()));
+            }
+            let kept = producer.ids.len() as u64;
+            tx.write(Space::Data, &key(place, PRODUCER, name, &[]), Some(put_all(&[0, kept]).into()));
+            ids += kept;
+        }
+        let retention = Retention { seconds: from.seconds, ids: from.max_ids };
+        let (added, duplicates) = (from.added, from.duplicates);
+        let producers = Producers { retention, producers: from.all.len() as u64, ids, added, duplicates };
+        self.write_producers(tx, &producers);
+    }
+
     fn write_producers(&mut self, tx: &mut WriteTx, producers: &Producers) {
         self.lies_outside = true;
         tx.write(Space::Data, &self.place().letter(RECORD), Some(producers.encode()));
     }
 
-    fn noted(&self, tx: &WriteTx, producer: &[u8], id: &[u8]) -> Result<Option<Noted>> {
-        let found = tx.get(Space::Data, &key(self.place(), ID, producer, id))?;
-        Ok(found.map(|bytes| Noted::decode(&bytes)).transpose()?)
-    }
-
     /// The entry that a producer's id stands for, if it is kept.
     pub fn entry_of(&self, tx: &WriteTx, producer: &[u8], id: &[u8]) -> Result<Option<StreamId>> {
-        let Some(noted) = self.noted(tx, producer, id)? else { return Ok(None) };
+        let Some(noted) = noted(tx, self.place(), producer, id)? else { return Ok(None) };
         let producers = read(tx, self.place())?.unwrap_or_default();
         Ok(Some(noted.entry).filter(|_| !is_over(tx, producers.retention, noted)))
     }
@@ -154,7 +226,7 @@ impl Edit {
         entry: StreamId,
     ) -> Result<()> {
         let place = self.place();
-        let mut producers = read(tx, place)?.unwrap_or_default();
+        let mut producers = self.producers_so_far(tx)?;
         let own = key(place, PRODUCER, producer, &[]);
         let (mut first, mut next) = match tx.get(Space::Data, &own)? {
             Some(record) => {
@@ -169,7 +241,7 @@ impl Edit {
         while first < next {
             let queued = key(place, QUEUE, producer, &first.to_be_bytes());
             let oldest = tx.get(Space::Data, &queued)?.ok_or(BAD)?;
-            let noted = self.noted(tx, producer, &oldest)?.ok_or(BAD)?;
+            let noted = noted(tx, place, producer, &oldest)?.ok_or(BAD)?;
             if next - first < producers.retention.ids && !is_over(tx, producers.retention, noted) {
                 break;
             }
@@ -192,7 +264,7 @@ impl Edit {
     /// Sets how long, and how many, ids are kept; forgets all of them if that is a change. O(1).
     pub fn set_retention(&mut self, tx: &mut WriteTx, seconds: Option<u64>, ids: Option<u64>) -> Result<()> {
         let place = self.place();
-        let old = read(tx, place)?.unwrap_or_default();
+        let old = self.producers_so_far(tx)?;
         let retention = Retention {
             seconds: seconds.unwrap_or(old.retention.seconds),
             ids: ids.unwrap_or(old.retention.ids),
@@ -216,7 +288,7 @@ pub fn content_id(fields: &[(Bytes, Bytes)]) -> Bytes {
 }
 
 /// Whether the time of a producer's id is over.
-fn is_over(tx: &WriteTx, retention: Retention, noted: Noted) -> bool {
+fn is_over(tx: &ReadTx, retention: Retention, noted: Noted) -> bool {
     tx.now_ms().saturating_sub(noted.time_ms) >= retention.seconds.saturating_mul(1000)
 }
 

@@ -1,9 +1,9 @@
 //! Streams: entries in the order of their ids, which only grow.
 //!
-//! The header keeps, before the entries (`log.rs`), as varints: flags (none yet), the last id that was
-//! given out (two numbers), the highest that was deleted (two), how many entries were ever added,
-//! how many are kept apart, how many of Redis' first node are gone, how many groups there are. Why it is
-//! so: `docs/adr/0014-streams.md`. A stream may be empty.
+//! The header keeps, before the entries (`log.rs`), as varints: flags, the last id that was given out (two
+//! numbers), the highest that was deleted (two), how many entries were ever added, how many are kept
+//! apart, how many of Redis' first node are gone, how many groups there are; with flag bit 0 how many
+//! entries that first node was made of. Why it is so: `docs/adr/0014-streams.md`. A stream may be empty.
 
 mod check;
 mod edit;
@@ -12,6 +12,7 @@ mod group;
 mod group_edit;
 mod idempotence;
 mod log;
+mod nodes;
 mod pending;
 mod references;
 mod whole;
@@ -55,17 +56,23 @@ pub struct Head {
     apart: u64,
     /// How many entries of Redis' first node are gone.
     gone: u64,
+    /// How many entries it had in all; 0 as long as nobody has asked.
+    first_node: u64,
     /// How many groups there are.
     pub groups: u64,
 }
+
+/// Flag of a header that says how many entries Redis' first node had.
+const FIRST_NODE: u64 = 1 << 0;
 
 impl Head {
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
         let (last, deleted) = (self.last_id, self.max_deleted_id);
         let numbers = [last.ms, last.seq, deleted.ms, deleted.seq, self.entries_added];
-        varint::put(&mut out, 0);
-        for number in numbers.into_iter().chain([self.apart, self.gone, self.groups]) {
+        let first_node = (self.first_node > 0).then_some(self.first_node);
+        varint::put(&mut out, if first_node.is_some() { FIRST_NODE } else { 0 });
+        for number in numbers.into_iter().chain([self.apart, self.gone, self.groups]).chain(first_node) {
             varint::put(&mut out, number);
         }
         out
@@ -74,7 +81,8 @@ impl Head {
     /// The head, and what stands behind it.
     fn decode(mut bytes: Bytes) -> DecodeResult<(Head, Bytes)> {
         let mut rest: &[u8] = &bytes;
-        if varint::take(&mut rest)? != 0 {
+        let flags = varint::take(&mut rest)?;
+        if flags & !FIRST_NODE != 0 {
             return Err(DecodeError { what: "header of a stream" });
         }
         let mut number = || varint::take(&mut rest);
@@ -85,6 +93,7 @@ impl Head {
             apart: number()?,
             gone: number()?,
             groups: number()?,
+            first_node: if flags & FIRST_NODE != 0 { number()? } else { 0 },
         };
         let front = bytes.len() - rest.len();
         bytes.advance(front);
@@ -191,11 +200,6 @@ impl Stream {
         idempotence::read(tx, self.place())
     }
 
-    /// How many nodes Redis would have. O(1).
-    pub fn nodes(&self, tx: &ReadTx) -> u64 {
-        self.len().saturating_add(self.head.gone).div_ceil(node_entries(tx))
-    }
-
     fn place(&self) -> group::Place {
         group::Place { namespace: self.namespace, version: self.version }
     }
@@ -245,14 +249,6 @@ impl Stream {
     }
 }
 
-/// How many entries Redis puts into a node; by bytes it does as well, which is not told apart here.
-fn node_entries(tx: &ReadTx) -> u64 {
-    match tx.keyspace().packing().stream.node_entries {
-        0 => 100,
-        entries => entries,
-    }
-}
-
 /// The pages of the entries, behind the version.
 const PAGES: &[u8] = b"e";
 
@@ -278,11 +274,18 @@ mod tests {
             entries_added: 7,
             apart: 1,
             gone: 3,
+            first_node: 0,
             groups: 2,
         };
         let bytes = [head.encode(), b"rest".to_vec()].concat();
         assert_eq!(bytes, b"\0\xac\x02\x01\x02\0\x07\x01\x03\x02rest");
         assert_eq!(Head::decode(bytes.into()).unwrap(), (head, Bytes::from_static(b"rest")));
-        assert!(Head::decode(Bytes::from_static(b"\x01\0")).is_err());
+        let head = Head { first_node: 300, ..head };
+        let bytes = [head.encode(), b"rest".to_vec()].concat();
+        assert_eq!(bytes, b"\x01\xac\x02\x01\x02\0\x07\x01\x03\x02\xac\x02rest");
+        assert_eq!(Head::decode(bytes.into()).unwrap(), (head, Bytes::from_static(b"rest")));
+        for bad in [&b"\x01\0"[..], b"\x02\0\0\0\0\0\0\0\0"] {
+            assert!(Head::decode(Bytes::from_static(bad)).is_err());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::pending::{NOBODY, Pending};
-use super::{Edit, Stream};
+use super::{Edit, Stream, idempotence};
 use crate::encoding::meta::Meta;
 use crate::encoding::rdb;
 use crate::encoding::stream_id::StreamId;
@@ -21,6 +21,7 @@ pub fn all(tx: &ReadTx, meta: &Meta) -> Result<rdb::Stream> {
         first_id: stream.first_id(tx)?.unwrap_or_default(),
         max_deleted_id: stream.head.max_deleted_id,
         entries_added: stream.head.entries_added,
+        producers: idempotence::all(tx, stream.place())?,
         groups: groups.iter().map(|group| all_of_group(tx, group)).collect::<Result<_>>()?,
     })
 }
@@ -67,6 +68,7 @@ pub fn restore(
     for group in &stream.groups {
         restore_group(tx, &mut edit, group)?;
     }
+    edit.restore_producers(tx, &stream.producers);
     *slot = edit.finish_at(tx, deadline_ms, Event::RESTORE);
     Ok(())
 }

@@ -28,7 +28,7 @@ mod stream;
 mod writer;
 
 pub use super::stream_id::StreamId;
-pub use stream::{Consumer, Entry, Group, Pending, Stream};
+pub use stream::{Consumer, Entry, Group, Pending, Producer, Producers, Stream};
 
 use super::DecodeError;
 use bytes::Bytes;

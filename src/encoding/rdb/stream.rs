@@ -5,7 +5,7 @@
 //! | 15 | 5.0 | |
 //! | 19 | 7.0 | (a) counters and edges of the stream, and what groups have read; what is written |
 //! | 21 | 7.2 | (b) when a consumer was active |
-//! | 26 | 8.6 | (c) idempotent producers |
+//! | 26 | 8.6 | (c) idempotent producers; written where something is known of them |
 //! | 27 | 8.8 | (d) pending entries without a consumer; written where there are some |
 //!
 //! | how | what |
@@ -62,15 +62,12 @@ const ENTRY_ELEMENTS: i64 = 3;
 const IDEMPOTENCE_SECONDS: RangeInclusive<u64> = 1..=86_400;
 const IDEMPOTENCE_ENTRIES: RangeInclusive<u64> = 1..=10_000;
 
-/// What Redis 8.8 takes for seconds and for entries, unless told otherwise.
-const IDEMPOTENCE_DEFAULT: u64 = 100;
-
 /// The id that is so much greater than `base`, around the end of the numbers if need be.
 fn plus(base: StreamId, ms: i64, seq: i64) -> StreamId {
     StreamId { ms: base.ms.wrapping_add_signed(ms), seq: base.seq.wrapping_add_signed(seq) }
 }
 
-/// All of a stream but what Redis 8.6 remembers of idempotent producers.
+/// All of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stream {
     /// In ascending order of ids. How many there are is the stream's length.
@@ -85,6 +82,37 @@ pub struct Stream {
     pub entries_added: u64,
     /// Each name once.
     pub groups: Vec<Group>,
+    pub producers: Producers,
+}
+
+/// What a stream remembers of idempotent producers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Producers {
+    /// How long ids of producers are kept, s.
+    pub seconds: u64,
+    /// How many ids of a producer are kept.
+    pub max_ids: u64,
+    /// Each name once.
+    pub all: Vec<Producer>,
+    /// How many entries were ever added with an id.
+    pub added: u64,
+    /// How many entries were refused for an id.
+    pub duplicates: u64,
+}
+
+impl Default for Producers {
+    /// What Redis 8.6 takes unless told otherwise.
+    fn default() -> Producers {
+        Producers { seconds: 100, max_ids: 100, all: Vec::new(), added: 0, duplicates: 0 }
+    }
+}
+
+/// A producer that sends an entry twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Producer {
+    pub name: Bytes,
+    /// Its ids in the order they came, each once, and the ids of their entries.
+    pub ids: Vec<(Bytes, StreamId)>,
 }
 
 /// One entry of a stream.
@@ -158,7 +186,7 @@ pub(super) fn read(reader: &mut Reader, kind: u8) -> Result<Stream, PayloadError
     stream.groups = reader.times(groups, |reader| read_group(reader, kind, &stream))?;
     check_distinct(stream.groups.iter().map(|group| &group.name))?;
     if kind >= types::STREAM_LISTPACKS_4 {
-        skip_idempotence(reader)?;
+        stream.producers = read_producers(reader)?;
     }
     Ok(stream)
 }
@@ -318,26 +346,30 @@ fn check_unowned(
     if are_pending && owned + unowned.len() == pending.len() { Ok(()) } else { Err(PayloadError::Format) }
 }
 
-fn skip_idempotence(reader: &mut Reader) -> Result<(), PayloadError> {
-    let (seconds, entries) = (reader.length()?, reader.length()?);
-    if !IDEMPOTENCE_SECONDS.contains(&seconds) || !IDEMPOTENCE_ENTRIES.contains(&entries) {
+fn read_producers(reader: &mut Reader) -> Result<Producers, PayloadError> {
+    let (seconds, max_ids) = (reader.length()?, reader.length()?);
+    if !IDEMPOTENCE_SECONDS.contains(&seconds) || !IDEMPOTENCE_ENTRIES.contains(&max_ids) {
         return Err(PayloadError::Format);
     }
-    for _producer in 0..reader.length()? {
-        reader.string()?;
-        for _ in 0..reader.length()? {
-            reader.string()?;
-            read_id(reader)?;
-        }
-    }
-    let _added_and_refused = (reader.length()?, reader.length()?);
-    Ok(())
+    let count = reader.length()?;
+    let all = reader.times(count, |reader| {
+        let (name, count) = (reader.string()?, reader.length()?);
+        let ids = reader.times(count, |reader| Ok((reader.string()?, read_id(reader)?)))?;
+        check_distinct(ids.iter().map(|(id, _)| id))?;
+        Ok(Producer { name, ids })
+    })?;
+    check_distinct(all.iter().map(|producer| &producer.name))?;
+    Ok(Producers { seconds, max_ids, all, added: reader.length()?, duplicates: reader.length()? })
 }
 
 pub(super) fn write(out: &mut Writer, stream: &Stream, limits: &Limits) {
     let mut pending = stream.groups.iter().flat_map(|group| &group.pending);
     let is_unowned = pending.any(|entry| entry.consumer.is_none());
-    let kind = if is_unowned { types::STREAM_LISTPACKS_5 } else { types::STREAM_LISTPACKS_2 };
+    let kind = match is_unowned {
+        true => types::STREAM_LISTPACKS_5,
+        false if stream.producers != Producers::default() => types::STREAM_LISTPACKS_4,
+        false => types::STREAM_LISTPACKS_2,
+    };
     out.byte(kind);
     write_nodes(out, &stream.entries, limits);
     out.length(stream.entries.len() as u64);
@@ -350,10 +382,24 @@ pub(super) fn write(out: &mut Writer, stream: &Stream, limits: &Limits) {
         write_group(out, group, kind);
     }
     if kind >= types::STREAM_LISTPACKS_4 {
-        for number in [IDEMPOTENCE_DEFAULT, IDEMPOTENCE_DEFAULT, 0, 0, 0] {
-            out.length(number);
+        write_producers(out, &stream.producers);
+    }
+}
+
+fn write_producers(out: &mut Writer, producers: &Producers) {
+    out.length(producers.seconds);
+    out.length(producers.max_ids);
+    out.length(producers.all.len() as u64);
+    for producer in &producers.all {
+        out.string(&producer.name);
+        out.length(producer.ids.len() as u64);
+        for (id, entry) in &producer.ids {
+            out.string(id);
+            write_id(out, *entry);
         }
     }
+    out.length(producers.added);
+    out.length(producers.duplicates);
 }
 
 fn write_id(out: &mut Writer, id: StreamId) {

@@ -2,6 +2,9 @@ use super::*;
 use crate::encoding::listpack::Builder;
 use crate::encoding::packed::Element;
 use proptest::prelude::*;
+use strategies::{limits, value};
+
+mod strategies;
 
 const MAX: u64 = 512 << 20;
 
@@ -175,6 +178,7 @@ fn stream_with_group(time_ms: u64, bob_active_ms: Option<u64>, entries_read: Opt
             consumers: vec![consumer("alice", Some(time_ms)), consumer("bob", bob_active_ms)],
             ..group("g", id(1, 1), entries_read)
         }],
+        ..Stream::default()
     }
 }
 
@@ -198,6 +202,7 @@ fn values_of_other_versions() {
     let scores = sorted_set(&[("c", -infinity), ("b", 0.1), ("a", 1.0), ("d", infinity)]);
     let z65 = "z".repeat(65);
     let first_id = id(0x1a1_fe25_6e38, 0);
+    let producer = Producer { name: bytes("producer"), ids: vec![(bytes("iid1"), first_id)] };
     let cases = [
         (
             "0e01212100000019000000050000016103feff03c0ff0f04f0701101050568656c6c6fff0900407b2e909dbacafe",
@@ -257,6 +262,7 @@ fn values_of_other_versions() {
                 last_id: first_id,
                 first_id,
                 entries_added: 1,
+                producers: Producers { all: vec![producer], added: 1, duplicates: 1, ..Producers::default() },
                 ..Stream::default()
             }),
         ),
@@ -591,6 +597,24 @@ fn groups_that_contradict_themselves() {
         let body = [&[types::STREAM_LISTPACKS_4][..], &[0; 10], idempotence].concat();
         assert_eq!(read_body(&body), Err(PayloadError::Format), "{idempotence:?}");
     }
+    let producers: &[u8] = b"\x0a\x05\x01\x01p\x02\x01a\x01\x02\x01b\x03\x04\x07\x08";
+    let body = |producers: &[u8]| [&[types::STREAM_LISTPACKS_4][..], &[0; 10], producers].concat();
+    let ids = vec![(bytes("a"), id(1, 2)), (bytes("b"), id(3, 4))];
+    let known = Producers {
+        seconds: 10,
+        max_ids: 5,
+        all: vec![Producer { name: bytes("p"), ids }],
+        added: 7,
+        duplicates: 8,
+    };
+    let known = Value::Stream(Stream { producers: known, ..Stream::default() });
+    assert_eq!(read_body(&body(producers)), Ok(known.clone()));
+    assert_eq!(write_default(&known)[..producers.len() + 11], body(producers));
+    for twice in
+        [&b"\x0a\x05\x01\x01p\x02\x01a\x01\x02\x01a\x03\x04\0\0"[..], b"\x0a\x05\x02\x01p\0\x01p\0\0\0"]
+    {
+        assert_eq!(read_body(&body(twice)), Err(PayloadError::Format), "{twice:?}");
+    }
     let negative = [&pending[..16], &[0xff; 8], &[1]].concat();
     let group_at_no_time = [&b"\x01g\0\0\0\x01"[..], &negative, &[1], &consumer(b'a', 1)].concat();
     assert_eq!(read_groups(types::STREAM_LISTPACKS_3, &[&group_at_no_time]), Err(PayloadError::Format));
@@ -651,100 +675,6 @@ fn normal(mut value: Value) -> Value {
         }
     }
     value
-}
-
-/// Texts of which some are long, some compress, and some are integers.
-fn text() -> impl Strategy<Value = Bytes> {
-    prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from),
-        (any::<u8>(), 0..200usize).prop_map(|(byte, count)| Bytes::from(vec![byte; count])),
-        any::<i64>().prop_map(|number| Bytes::from(number.to_string())),
-        any::<i8>().prop_map(|number| Bytes::from(number.to_string())),
-    ]
-}
-
-fn stream_id() -> impl Strategy<Value = StreamId> {
-    prop_oneof![(0..5u64, 0..20u64), (any::<u64>(), any::<u64>())].prop_map(|(ms, seq)| StreamId { ms, seq })
-}
-
-fn groups() -> impl Strategy<Value = Vec<Group>> {
-    let consumer = |(name, (seen_time_ms, active_time_ms))| Consumer { name, seen_time_ms, active_time_ms };
-    let active = prop::option::of(0..1u64 << 50);
-    let consumers = prop::collection::btree_map(text(), (0..1u64 << 63, active), 1..4)
-        .prop_map(move |consumers| consumers.into_iter().map(consumer).collect::<Vec<_>>());
-    let owner = prop_oneof![3 => any::<prop::sample::Index>().prop_map(Some), 1 => Just(None)];
-    let pending = prop::collection::btree_map(stream_id(), (0..1u64 << 63, 0..1u64 << 63, owner), 0..5);
-    let details = (stream_id(), prop::option::of(0..1u64 << 63), consumers, pending);
-    prop::collection::btree_map(text(), details, 0..3).prop_map(|groups| {
-        let group = |(name, (last_id, entries_read, consumers, pending)): (_, (_, _, Vec<Consumer>, _))| {
-            let pending: std::collections::BTreeMap<StreamId, (u64, u64, Option<prop::sample::Index>)> =
-                pending;
-            let pending =
-                pending.into_iter().map(|(id, (delivery_time_ms, delivery_count, owner))| Pending {
-                    id,
-                    delivery_time_ms,
-                    delivery_count,
-                    consumer: owner.map(|owner| owner.index(consumers.len())),
-                });
-            Group { name, last_id, entries_read, pending: pending.collect(), consumers }
-        };
-        groups.into_iter().map(group).collect()
-    })
-}
-
-fn stream() -> impl Strategy<Value = Stream> {
-    let fields = prop_oneof![
-        text().prop_map(|value| vec![(bytes("f"), value)]),
-        prop::collection::vec((text(), text()), 1..4),
-    ];
-    let entries = prop::collection::btree_map(stream_id(), fields, 0..30);
-    (entries, [stream_id(), stream_id(), stream_id()], 0..1u64 << 63, groups()).prop_map(
-        |(entries, [last_id, first_id, max_deleted_id], entries_added, groups)| {
-            let entries: Vec<_> = entries.into_iter().map(|(id, fields)| Entry { id, fields }).collect();
-            let last_id = entries.last().map_or(last_id, |last| last.id.max(last_id));
-            Stream { entries, last_id, first_id, max_deleted_id, entries_added, groups }
-        },
-    )
-}
-
-fn value() -> impl Strategy<Value = Value> {
-    let score = any::<u64>().prop_map(f64::from_bits).prop_filter("a number", |score| !score.is_nan());
-    let score = prop_oneof![score, any::<i64>().prop_map(|score| score as f64), -9.0..9.0];
-    let field = (text(), prop::option::of(1..1u64 << 48));
-    prop_oneof![
-        text().prop_map(Value::String),
-        prop::collection::vec(text(), 1..40).prop_map(Value::List),
-        prop::collection::btree_set(text(), 1..40)
-            .prop_map(|members| Value::Set(members.into_iter().collect())),
-        prop::collection::btree_set(any::<i32>(), 1..40)
-            .prop_map(|members| Value::Set(members.iter().map(|member| bytes(member.to_string())).collect())),
-        prop::collection::btree_map(text(), score, 1..40)
-            .prop_map(|members| Value::SortedSet(members.into_iter().collect())),
-        prop::collection::btree_map(text(), field, 1..20).prop_map(|fields| Value::Hash(
-            fields.into_iter().map(|(field, (value, expire_ms))| (field, value, expire_ms)).collect()
-        )),
-        prop::collection::btree_map(text(), text(), 1..40).prop_map(|fields| Value::Hash(
-            fields.into_iter().map(|(field, value)| (field, value, None)).collect()
-        )),
-        stream().prop_map(Value::Stream),
-        (prop::collection::btree_map(0..u64::MAX, text(), 1..40), prop::option::of(0..u64::MAX))
-            .prop_map(|(values, cursor)| Value::Array { values: values.into_iter().collect(), cursor }),
-    ]
-}
-
-fn limits() -> impl Strategy<Value = Limits> {
-    (-7..10i32, 0..50u64, 0..100u64, 0..300u64, 0..20u64).prop_map(|(size, entries, value, bytes, count)| {
-        Limits {
-            list_max_listpack_size: size,
-            hash_max_listpack_entries: entries,
-            hash_max_listpack_value: value,
-            set_max_intset_entries: entries,
-            zset_max_listpack_entries: entries,
-            zset_max_listpack_value: value,
-            stream_node_max_bytes: bytes,
-            stream_node_max_entries: count,
-        }
-    })
 }
 
 proptest! {
