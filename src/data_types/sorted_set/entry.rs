@@ -61,10 +61,14 @@ pub fn target(score: f64, member: &[u8]) -> Vec<u8> {
 
 /// How an entry or a separator stands to a [`target`].
 pub fn order(stored: &[u8], target: &[u8]) -> Ordering {
-    match stored.strip_prefix(&NEGATIVE_ZERO) {
-        Some(member) => ZERO.iter().chain(member).cmp(target),
-        None => stored.cmp(target),
+    // Mostly the scores tell, and as numbers they tell it quickest.
+    if let (Some((score, member)), Some((wanted, of))) =
+        (stored.split_first_chunk(), target.split_first_chunk())
+    {
+        let score = if *score == NEGATIVE_ZERO { ZERO } else { *score };
+        return u64::from_be_bytes(score).cmp(&u64::from_be_bytes(*wanted)).then_with(|| member.cmp(of));
     }
+    stored.cmp(target)
 }
 
 /// How two entries, or an entry and a separator, stand to each other.

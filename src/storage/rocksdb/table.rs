@@ -36,7 +36,7 @@ pub(super) enum Lookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket(u64);
 
-/// A key and what is known of it. Where the key and value are together, they are: 1 byte, the space,
+/// A key and what is known of it. Where key and value are together, they are: 1 byte, the space,
 /// and in the lowest bit whether there is a value; 2 bytes, the key's length; the key; the value.
 enum Content {
     /// In the slot itself: a lookup that has compared the key has the value in the same cache line.
@@ -45,7 +45,19 @@ enum Content {
         bytes: [u8; INLINE],
     },
     Small(Box<[u8]>),
+    /// A large value with a short key, which most pages have: a lookup goes from the slot to the value.
+    Shared {
+        key: ShortKey,
+        value: Bytes,
+    },
     Large(Box<Apart>),
+}
+
+/// A key of a few bytes, with its space.
+struct ShortKey {
+    space: u8,
+    len: u8,
+    bytes: [u8; SHORT_KEY],
 }
 
 type Apart = (Space, Box<[u8]>, Option<Bytes>);
@@ -53,6 +65,8 @@ type Apart = (Space, Box<[u8]>, Option<Bytes>);
 /// What fills a slot up to a cache line.
 const INLINE: usize = 54;
 const FRONT: usize = 3;
+/// As much beside a value.
+const SHORT_KEY: usize = 21;
 
 impl Content {
     fn new(space: Space, key: &[u8], value: Option<&Bytes>) -> Content {
@@ -60,8 +74,14 @@ impl Content {
         let Ok(key_len) = u16::try_from(key.len()) else {
             return Content::Large(Box::new((space, key.into(), value.cloned())));
         };
-        if value_len >= LARGE {
-            return Content::Large(Box::new((space, key.into(), value.cloned())));
+        if let Some(value) = value.filter(|value| value.len() >= LARGE) {
+            let mut bytes = [0; SHORT_KEY];
+            let Some(place) = bytes.get_mut(..key.len()) else {
+                return Content::Large(Box::new((space, key.into(), Some(value.clone()))));
+            };
+            place.copy_from_slice(key);
+            let key = ShortKey { space: space as u8, len: key.len() as u8, bytes };
+            return Content::Shared { key, value: value.clone() };
         }
         let fill = |bytes: &mut [u8]| {
             bytes[0] = (space as u8) << 1 | u8::from(value.is_some());
@@ -80,41 +100,44 @@ impl Content {
         Content::Small(bytes)
     }
 
-    /// Key and value, where they are together; or the two apart.
-    fn together(&self) -> Result<&[u8], &Apart> {
-        match self {
-            Content::Inline { len, bytes } => Ok(&bytes[..*len as usize]),
-            Content::Small(bytes) => Ok(bytes),
-            Content::Large(apart) => Err(apart),
+    /// Gives the key another value; what stays the same is left where it is.
+    fn replace(&mut self, space: Space, key: &[u8], value: Option<&Bytes>) {
+        match (self, value) {
+            (Content::Shared { value: old, .. }, Some(new)) if new.len() >= LARGE => *old = new.clone(),
+            (content, value) => *content = Content::new(space, key, value),
         }
     }
 
-    fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
-        let key_len = u16::from_le_bytes([bytes[1], bytes[2]]) as usize;
-        bytes[FRONT..].split_at(key_len)
+    /// The number of the space, the key, and the value.
+    fn parts(&self) -> (u8, &[u8], Option<&[u8]>) {
+        let together = match self {
+            Content::Inline { len, bytes } => &bytes[..*len as usize],
+            Content::Small(bytes) => bytes,
+            Content::Shared { key, value } => {
+                return (key.space, &key.bytes[..key.len as usize], Some(value));
+            }
+            Content::Large(apart) => return (apart.0 as u8, &apart.1, apart.2.as_deref()),
+        };
+        let key_len = u16::from_le_bytes([together[1], together[2]]) as usize;
+        let (key, value) = together[FRONT..].split_at(key_len);
+        (together[0] >> 1, key, (together[0] & 1 == 1).then_some(value))
     }
 
     /// The number of the space, and the key.
     fn key(&self) -> (u8, &[u8]) {
-        match self.together() {
-            Ok(bytes) => (bytes[0] >> 1, Content::split(bytes).0),
-            Err(apart) => (apart.0 as u8, &apart.1),
-        }
+        let (space, key, _) = self.parts();
+        (space, key)
     }
 
     fn bytes_of_value(&self) -> Option<&[u8]> {
-        match self.together() {
-            Ok(bytes) if bytes[0] & 1 == 0 => None,
-            Ok(bytes) => Some(Content::split(bytes).1),
-            Err(apart) => apart.2.as_deref(),
-        }
+        self.parts().2
     }
 
     fn value(&self) -> Option<Bytes> {
-        match self.together() {
-            Ok(bytes) if bytes[0] & 1 == 0 => None,
-            Ok(bytes) => Some(Bytes::copy_from_slice(Content::split(bytes).1)),
-            Err(apart) => apart.2.clone(),
+        match self {
+            Content::Shared { value, .. } => Some(value.clone()),
+            Content::Large(apart) => apart.2.clone(),
+            together => together.bytes_of_value().map(Bytes::copy_from_slice),
         }
     }
 
@@ -123,6 +146,7 @@ impl Content {
         match self {
             Content::Inline { .. } => 0,
             Content::Small(bytes) => bytes.len(),
+            Content::Shared { value, .. } => value.len(),
             Content::Large(apart) => {
                 size_of::<Apart>() + apart.1.len() + apart.2.as_ref().map_or(0, Bytes::len)
             }
@@ -303,7 +327,7 @@ impl ValueTable {
                 (Space::Index, Some(old), Some(new)) if !is_dead() => splices::between(old, new),
                 _ => None,
             };
-            entry.content = Content::new(space, key, value);
+            entry.content.replace(space, key, value);
             entry.seq_and_used = seq << 1 | 1;
             let after = entry.bytes();
             shard.bytes = shard.bytes - before + after;
@@ -450,7 +474,7 @@ mod tests {
     #[test]
     fn every_kind_of_content_reads_back() {
         let table = ValueTable::new(64 << 20);
-        let keys = [vec![], b"k".to_vec(), vec![7; 300], vec![8; 70_000]];
+        let keys = [vec![], b"k".to_vec(), vec![6; SHORT_KEY], vec![7; 300], vec![8; 70_000]];
         assert_eq!(size_of::<Entry>(), 64);
         let sizes = [0, 1, 1, INLINE - FRONT - 1, INLINE - FRONT, LARGE - 1, LARGE, 100_000, 0];
         let values: Vec<_> = sizes.into_iter().map(Some).chain([None]).collect();
