@@ -274,6 +274,18 @@ impl Keyspace {
         self.engine.hint(Space::Meta, &keys::meta(self.namespace(db), key));
     }
 
+    /// As [`Keyspace::hint`] for a command on several keys: the processor waits for all of them at once.
+    fn hint_many(&self, db: DbIndex, keys: &Keys) {
+        const MANY: usize = 64;
+        if let Keys::Some(keys) = keys
+            && keys.len() > 1
+        {
+            let of = |(other, key): &(Option<DbIndex>, _)| (other.unwrap_or(db), *key);
+            let there = keys.iter().take(MANY).map(of).filter(|(db, _)| self.check_db(*db).is_ok());
+            there.for_each(|(db, key)| self.hint(db, key));
+        }
+    }
+
     /// Runs `f` on a consistent view of `keys`. Dead keys it meets are deleted afterwards.
     ///
     /// # Errors
@@ -284,6 +296,7 @@ impl Keyspace {
         keys: &Keys,
         f: impl FnOnce(&ReadTx<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.hint_many(origin.db, keys);
         let guards = self.locks.read(origin.db, keys);
         let tx = ReadTx::new(self, origin.db, origin.tier);
         let result = f(&tx);
@@ -313,6 +326,7 @@ impl Keyspace {
         keys: &Keys,
         f: impl Fn(&mut WriteTx<'_>) -> Result<T>,
     ) -> Result<Written<T>> {
+        self.hint_many(origin.db, keys);
         let _guards = self.locks.write(origin.db, keys);
         let mut tx = WriteTx::new(self, origin.db, origin.tier);
         let result = f(&mut tx);

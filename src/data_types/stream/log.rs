@@ -63,10 +63,12 @@ impl Log {
     /// are pages.
     pub fn finish(self, pages: &mut dyn PagesMut, out: &mut Vec<u8>) -> bool {
         let root = self.tree.finish(pages);
+        let tail = self.tail.finish(pages);
         let bytes = root.encode();
+        out.reserve_exact(varint::MAX_BYTES + bytes.len() + tail.max_encoded_len());
         varint::put(out, bytes.len() as u64);
         out.extend_from_slice(&bytes);
-        out.extend_from_slice(&self.tail.finish(pages).encode());
+        tail.encode_into(out);
         root.has_pages()
     }
 

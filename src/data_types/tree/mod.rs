@@ -130,24 +130,37 @@ impl Root {
 
     /// The bytes for the header.
     pub fn encode(&self) -> Bytes {
-        let mut out;
+        let mut out = Vec::with_capacity(self.max_encoded_len());
+        self.encode_into(&mut out);
+        out.into()
+    }
+
+    /// No less than [`Root::encode`]'s bytes.
+    pub fn max_encoded_len(&self) -> usize {
+        match &self.node {
+            Node::Leaf(leaf) => 1 + leaf.page().len(),
+            Node::Inner(inner) => {
+                1 + 2 * varint::MAX_BYTES + inner.links_page().len() + inner.counts_page().len()
+            }
+        }
+    }
+
+    /// Appends the bytes for the header.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
         match &self.node {
             Node::Leaf(leaf) => {
-                out = Vec::with_capacity(1 + leaf.page().len());
                 out.push(0);
                 out.extend_from_slice(leaf.page());
             }
             Node::Inner(inner) => {
                 let (links, counts) = (inner.links_page(), inner.counts_page());
-                out = Vec::with_capacity(1 + 2 * varint::MAX_BYTES + links.len() + counts.len());
                 out.push(self.height as u8);
-                varint::put(&mut out, self.next_page);
-                varint::put(&mut out, counts.len() as u64);
+                varint::put(out, self.next_page);
+                varint::put(out, counts.len() as u64);
                 out.extend_from_slice(counts);
                 out.extend_from_slice(links);
             }
         }
-        out.into()
     }
 
     /// Reads the bytes from the header; their memory is kept.
