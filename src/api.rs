@@ -20,6 +20,14 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+/// Whether what the settings name besides themselves, the ACL users, makes sense.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_settings(settings: &Settings) -> std::result::Result<(), String> {
+    commands::acl::configured_users(settings).map(drop)
+}
+
 /// A database opened by this program.
 #[derive(Clone)]
 pub struct Db {
@@ -82,7 +90,11 @@ impl Db {
     pub fn over_with_clock(engine: Box<dyn Engine>, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db> {
         let keyspace = Keyspace::open(engine, clock, settings.databases)?;
         keyspace.expire_fields_by(hash::expire_fields);
-        let instance = Arc::new(Instance::new(keyspace, settings));
+        let users = commands::acl::configured_users(&settings).map_err(Error::err)?;
+        let instance = Arc::new(Instance::new(keyspace, settings, commands::acl::catalog()));
+        if let Some(users) = users {
+            instance.acl.replace(users);
+        }
         instance.share();
         Ok(Db { instance })
     }

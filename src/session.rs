@@ -2,7 +2,8 @@
 
 use crate::clock::Stopwatch;
 use crate::instance::Instance;
-use crate::instance::acl::{Acl, DEFAULT_USER};
+use crate::instance::acl::rights::Rights;
+use crate::instance::acl::{Acl, DEFAULT_USER, User};
 use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport, Unblock};
 use crate::instance::pubsub::Deliveries;
 use crate::instance::waiters::Ticket;
@@ -92,6 +93,8 @@ pub struct Session {
     pub dialect: Dialect,
     /// Whether the client has logged in, or came when there was no need to.
     pub authenticated: bool,
+    /// What the client may do is what this user may do.
+    pub user: Arc<User>,
     pub reply_mode: ReplyMode,
     /// Whether the connection ends after the reply to the command that ran last.
     pub close_after_reply: bool,
@@ -124,7 +127,14 @@ impl Session {
         let trusted = address.transport == Transport::Embedded;
         let client = instance.clients.register(address, instance.keyspace.clock().now_ms());
         client.change_details(|details| details.user = DEFAULT_USER.to_owned());
+        let default = instance.acl.default_user();
+        let user = if trusted {
+            User::new(default.name.clone(), Rights::everything(instance.acl.catalog().len()))
+        } else {
+            default
+        };
         Session {
+            user,
             id: client.id,
             client,
             db: 0,
@@ -180,10 +190,18 @@ impl Session {
         self.client.set_dialect(dialect);
     }
 
-    /// Makes the client a user that has proved who it is.
-    pub fn log_in(&mut self, user: &str) {
+    /// Makes the client a user that has proved who it is. False: the user has been deleted meanwhile.
+    pub fn log_in(&mut self, acl: &Acl, user: Arc<User>) -> bool {
+        let name = String::from_utf8_lossy(&user.name).into_owned();
+        let before = self.client.change_details(|details| std::mem::replace(&mut details.user, name));
+        // Whoever deletes a user looks for its clients afterwards, and finds this one from here on.
+        if !acl.knows(&user) {
+            self.client.change_details(|details| details.user = before);
+            return false;
+        }
         self.authenticated = true;
-        self.client.change_details(|details| details.user = user.to_owned());
+        self.user = user;
+        true
     }
 
     /// Whether the client must log in before it may do anything else.
@@ -245,6 +263,7 @@ impl Session {
             self.speak(Dialect::Resp2);
         }
         self.authenticated = acl.default_is_open();
+        self.user = acl.default_user();
         self.reply_mode = ReplyMode::On;
         self.discard_fieldsets();
         self.client.set_flag(ClientFlag::NoEvict, false);

@@ -3,76 +3,17 @@
 mod common;
 
 use bytes::Bytes;
-use common::words;
+use common::clients::{Client, START_MS, Server};
 use diskdb::api::Db;
-use diskdb::clock::ManualClock;
-use diskdb::commands::{self, Context};
 use diskdb::config::Settings;
-use diskdb::error::{Error, Result};
-use diskdb::instance::clients::{ClientAddress, Transport};
+use diskdb::error::Error;
 use diskdb::protocol::Reply;
-use diskdb::session::Session;
-use diskdb::storage::memory::MemoryEngine;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const START_MS: u64 = 1_750_000_000_000;
-
-struct Server {
-    db: Db,
-    clock: Arc<ManualClock>,
-}
-
-impl Server {
-    fn new(requirepass: &str) -> Server {
-        let clock = Arc::new(ManualClock::at_ms(START_MS));
-        let settings = Settings { requirepass: requirepass.to_owned(), ..Settings::default() };
-        let db = Db::over_with_clock(Box::new(MemoryEngine::new()), settings, clock.clone()).unwrap();
-        Server { db, clock }
-    }
-
-    fn client(&self, port: u16) -> Client<'_> {
-        let address = ClientAddress {
-            transport: Transport::Tcp,
-            peer: format!("127.0.0.1:{port}"),
-            local: "127.0.0.1:6380".to_owned(),
-            descriptor: 9,
-        };
-        Client { server: self, session: Session::open(self.db.instance(), address) }
-    }
-}
-
-struct Client<'a> {
-    server: &'a Server,
-    session: Session,
-}
-
-impl Client<'_> {
-    fn call(&mut self, line: &str) -> Result<Reply> {
-        let mut context = Context::new(self.server.db.instance(), &mut self.session);
-        commands::execute(&mut context, &words(line))
-    }
-
-    fn says(&mut self, line: &str) -> String {
-        match self.call(line) {
-            Ok(Reply::Ok) => "OK".to_owned(),
-            Ok(Reply::Simple(text)) => text.into_owned(),
-            Ok(Reply::Bulk(text) | Reply::Verbatim(_, text)) => String::from_utf8(text.to_vec()).unwrap(),
-            Ok(other) => format!("{other:?}"),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    /// What is sent, if anything.
-    fn sent(&mut self, line: &str) -> Option<String> {
-        let reply = self.says(line);
-        self.session.takes_reply().then_some(reply)
-    }
-}
-
 #[test]
 fn a_password_is_asked_for() {
-    let server = Server::new("secret");
+    let server = Server::start(Settings { requirepass: "secret".to_owned(), ..Settings::default() });
     let mut client = server.client(1);
     // Redis complains about the words first.
     assert!(client.says("NONSENSE").starts_with("ERR unknown command 'NONSENSE'"));
@@ -99,7 +40,7 @@ fn a_password_is_asked_for() {
 
 #[test]
 fn changing_the_password_leaves_those_who_are_in() {
-    let server = Server::new("");
+    let server = Server::start(Settings::default());
     let mut early = server.client(1);
     server.db.instance().acl.set_requirepass("secret");
     let mut late = server.client(2);
@@ -111,13 +52,13 @@ fn changing_the_password_leaves_those_who_are_in() {
 
 #[test]
 fn who_holds_the_data_needs_no_password() {
-    let server = Server::new("secret");
+    let server = Server::start(Settings { requirepass: "secret".to_owned(), ..Settings::default() });
     assert_eq!(server.db.connect().call(&["PING".into()]).unwrap(), Reply::Simple("PONG".into()));
 }
 
 #[test]
 fn replies_can_be_switched_off() {
-    let server = Server::new("");
+    let server = Server::start(Settings::default());
     let mut client = server.client(1);
     let pong = || Some("PONG".to_owned());
     assert_eq!(client.sent("CLIENT REPLY SKIP"), None);
@@ -141,7 +82,7 @@ fn replies_can_be_switched_off() {
 
 #[test]
 fn killing_by_each_filter() {
-    let server = Server::new("");
+    let server = Server::start(Settings::default());
     let mut killer = server.client(1);
     let killed = |victim: &Client| victim.session.client.is_killed();
     let victim = server.client(2);
@@ -172,7 +113,7 @@ fn killing_by_each_filter() {
 /// where they were.
 #[test]
 fn pauses_hold_expiry_back() {
-    let server = Server::new("");
+    let server = Server::start(Settings::default());
     let keyspace = &server.db.instance().keyspace;
     for scope in ["WRITE", "ALL"] {
         let (mut client, mut admin) = (server.client(1), server.client(2));
@@ -208,7 +149,7 @@ fn pauses_hold_expiry_back() {
 
 #[test]
 fn pauses_hold_commands_back() {
-    let server = Server::new("");
+    let server = Server::start(Settings::default());
     let mut client = server.client(1);
     assert_eq!(client.says("CLIENT PAUSE 1000 WRITE"), "OK");
     let until_ms = START_MS + 1000;
@@ -233,7 +174,7 @@ fn pauses_hold_commands_back() {
 
 #[test]
 fn a_line_tells_what_the_server_counts() {
-    let server = Server::new("");
+    let server = Server::start(Settings::default());
     let mut client = server.client(1);
     let counters = &client.session.client.counters;
     counters.query_buffer_bytes.store(11, Ordering::Relaxed);

@@ -50,7 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("data_types", &["keyspace", "encoding", "storage", "error", "clock"]),
     ("session", &["instance", "keyspace", "storage", "error", "clock", "protocol"]),
-    ("instance", &["keyspace", "encoding", "storage", "error", "clock", "config", "protocol"]),
+    ("instance", &["keyspace", "encoding", "storage", "error", "clock", "config", "protocol", "words"]),
     ("keyspace", &["encoding", "storage", "error", "clock"]),
     ("encoding", &["storage", "error"]),
     ("storage", &["error", "clock"]),

@@ -5,7 +5,7 @@ mod logging;
 mod signals;
 mod system;
 
-use crate::api::{Db, Report};
+use crate::api::{self, Db, Report};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, Settings};
 use crate::server::{Addresses, Server};
@@ -71,7 +71,9 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = match Task::parse(arguments) {
         Task::Help => say(&help::help()),
         Task::Version => say(&help::version()),
-        Task::CheckConfig(source) => settings(&source).and_then(|_| say("The configuration is right.\n")),
+        Task::CheckConfig(source) => settings(&source)
+            .and_then(|settings| api::check_settings(&settings))
+            .and_then(|()| say("The configuration is right.\n")),
         Task::Check(source) => settings(&source).and_then(check),
         Task::Serve(source) => settings(&source).and_then(serve),
     };

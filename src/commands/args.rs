@@ -13,17 +13,24 @@ pub struct Args<'a> {
     /// As Redis' messages name it: lower case, `container|subcommand`.
     command: &'a str,
     max_string_bytes: u64,
+    /// Whether keys may be read that the words do not name.
+    pub reads_all_keys: bool,
 }
 
 impl<'a> Args<'a> {
     /// The words from `first` on. No string may become longer than `max_string_bytes`.
     pub fn new(words: &'a [Bytes], first: usize, command: &'a str, max_string_bytes: u64) -> Args<'a> {
-        Args { words, next: first, command, max_string_bytes }
+        Args { words, next: first, command, max_string_bytes, reads_all_keys: true }
     }
 
     /// The command's name as Redis' messages write it.
     pub fn command(&self) -> &'a str {
         self.command
+    }
+
+    /// The whole call, the command's name included.
+    pub fn words(&self) -> &'a [Bytes] {
+        self.words
     }
 
     /// The command's name as the client wrote it; 128 bytes at most.

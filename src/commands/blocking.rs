@@ -1,7 +1,7 @@
 //! Commands that wait for a key: [`BlockingCommand`].
 
 use super::args::Args;
-use super::{Command, Context};
+use super::{Command, Context, acl};
 use crate::encoding::long_double::LongDouble;
 use crate::encoding::numbers::Kind;
 use crate::error::{Error, Result};
@@ -11,6 +11,7 @@ use crate::instance::waiters::{Attempt, Retry, Ticket};
 use crate::keyspace::tx::WriteTx;
 use crate::keyspace::{DbIndex, KeySet, Keys, Keyspace, Origin};
 use crate::protocol::Reply;
+use crate::session::Session;
 use crate::storage::{ReadTier, Seq};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -139,7 +140,7 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
         minds_loss: C::MINDS_LOSS,
         until_ms,
         retry: command.retry(),
-        attempt: again(command.clone(), origin),
+        attempt: again(command.clone(), origin, context.session, args.words()),
         served: Mutex::new(None),
     });
     let (reply, seq) = instance.after_waiters(origin, &command.keys(), |let_pass| {
@@ -161,8 +162,10 @@ pub(super) fn run<C: BlockingCommand>(context: &mut Context, args: &mut Args) ->
 }
 
 /// The command as whoever makes its key ready runs it.
-fn again<C: BlockingCommand>(command: Arc<C>, origin: Origin) -> Attempt {
+fn again<C: BlockingCommand>(command: Arc<C>, origin: Origin, session: &Session, words: &[Bytes]) -> Attempt {
+    let (client, user, words) = (session.client.clone(), session.user.clone(), words.to_vec());
     Box::new(move |instance: &Instance, tier: ReadTier| {
+        acl::admit_again(instance, &client, &user, &words)?;
         super::check_room(instance, C::SPEC.flags)?;
         let origin = Origin { tier, ..origin };
         let (reply, seq) = command.try_once(&instance.keyspace, origin, &|| Ok(()), &|| {})?;

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::help::help_command;
 use super::spec::{Arity, Flags, Group, Spec};
-use super::{Command, Context, Entry, SessionCommand};
+use super::{Command, Context, Entry, SessionCommand, acl};
 use crate::config::values::ProtectedAction;
 use crate::config::{DIRECTIVES, Directive, Flag, Settings, directive, rewrite};
 use crate::encoding::glob::{self, Case};
@@ -193,7 +193,8 @@ impl Command for ConfigRewrite {
 
 impl SessionCommand for ConfigRewrite {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
-        let settings = context.instance.settings();
+        let mut settings = Settings::clone(&context.instance.settings());
+        settings.users = acl::users_for_conf_file(context.instance, &settings).map_err(Error::err)?;
         let path = settings
             .config_file
             .as_deref()
@@ -223,6 +224,7 @@ impl Command for ConfigResetStat {
 impl SessionCommand for ConfigResetStat {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
         context.instance.stats.reset();
+        context.instance.acl.log.denials.all().into_iter().for_each(|(_, counter)| counter.reset());
         context.instance.keyspace.lookups().reset();
         context.instance.keyspace.tallies().reset();
         Ok(())

@@ -37,10 +37,14 @@ struct Credentials {
 
 impl Credentials {
     /// Logs the client in.
-    fn use_for(&self, context: &mut Context<'_>) -> Result<()> {
-        let user = context.instance.acl.authenticate(&self.user, &self.password).ok_or(Error::WrongPass)?;
-        context.session.log_in(&user.name);
-        Ok(())
+    fn use_for(&self, context: &mut Context<'_>, typed: &str) -> Result<()> {
+        let acl = &context.instance.acl;
+        let user = acl.authenticate(&self.user, &self.password);
+        if user.is_some_and(|user| context.session.log_in(acl, user)) {
+            return Ok(());
+        }
+        super::acl::note_failed_login(context, &self.user, typed);
+        Err(Error::WrongPass)
     }
 }
 
@@ -48,6 +52,8 @@ pub struct Auth {
     /// Without a name, `default` is meant.
     user: Option<Bytes>,
     password: Bytes,
+    /// The command as the client wrote it.
+    typed: String,
 }
 
 impl Command for Auth {
@@ -61,9 +67,9 @@ impl Command for Auth {
     fn parse(args: &mut Args) -> Result<Self> {
         let first = args.bytes()?;
         let command = if args.is_empty() {
-            Auth { user: None, password: first }
+            Auth { user: None, password: first, typed: args.typed_name() }
         } else {
-            Auth { user: Some(first), password: args.bytes()? }
+            Auth { user: Some(first), password: args.bytes()?, typed: args.typed_name() }
         };
         args.end()?;
         Ok(command)
@@ -74,7 +80,7 @@ impl SessionCommand for Auth {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
         let user = match self.user {
             Some(user) => user,
-            None if context.instance.acl.default_is_open() => {
+            None if context.instance.acl.default_user().rights().no_password => {
                 return Err(Error::text(
                     "ERR AUTH <password> called without any password configured for the default user. \
                      Are you sure your configuration is correct?",
@@ -82,7 +88,7 @@ impl SessionCommand for Auth {
             }
             None => Bytes::from_static(DEFAULT_USER.as_bytes()),
         };
-        Credentials { user, password: self.password }.use_for(context)
+        Credentials { user, password: self.password }.use_for(context, &self.typed)
     }
 }
 
@@ -110,6 +116,8 @@ pub struct Hello {
     dialect: Option<Dialect>,
     credentials: Option<Credentials>,
     name: Option<String>,
+    /// The command as the client wrote it.
+    typed: String,
 }
 
 impl Hello {
@@ -135,7 +143,7 @@ impl Command for Hello {
 
     fn parse(args: &mut Args) -> Result<Self> {
         let dialect = Hello::dialect(args)?;
-        let mut command = Hello { dialect, credentials: None, name: None };
+        let mut command = Hello { dialect, credentials: None, name: None, typed: args.typed_name() };
         while let Some(option) = args.peek() {
             if args.remaining() >= 3 && args.take("AUTH") {
                 command.credentials = Some(Credentials { user: args.bytes()?, password: args.bytes()? });
@@ -157,7 +165,7 @@ pub(super) const INVALID_NAME: Error =
 impl SessionCommand for Hello {
     fn run(self, context: &mut Context<'_>) -> Result<Reply> {
         if let Some(credentials) = self.credentials {
-            credentials.use_for(context)?;
+            credentials.use_for(context, &self.typed)?;
         }
         let session = &mut *context.session;
         if session.must_authenticate(&context.instance.acl) {

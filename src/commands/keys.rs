@@ -22,6 +22,11 @@ impl Spec {
         self.find_keys.is_some() || self.keys.iter().any(|spec| !spec.flags.has(KeyFlags::NOT_KEY))
     }
 
+    /// Whether the command reads keys that none of its words names: those of a part of `SORT`.
+    pub fn reads_unnamed_keys(&self) -> bool {
+        self.keys.iter().any(|spec| spec.begin == Begin::Unknown && spec.flags.has(KeyFlags::ACCESS))
+    }
+
     /// First, last and step of the keys as `COMMAND INFO` has shown them since before key specs;
     /// all 0 if one range cannot express them.
     pub fn legacy_range(&self) -> [i32; 3] {

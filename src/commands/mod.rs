@@ -2,6 +2,7 @@
 //! struct, and says how it runs by the trait it implements: [`ReadCommand`], [`WriteCommand`] or
 //! [`SessionCommand`]. Adding one touches its family's file only.
 
+pub mod acl;
 pub mod args;
 pub mod array;
 pub mod bitmap;
@@ -256,6 +257,7 @@ fn run_container(_: &mut Context, args: &mut Args) -> Result<Reply> {
 
 /// Every family's commands. Explicit, so that what there is can be read.
 pub static FAMILIES: &[&[Entry]] = &[
+    acl::COMMANDS,
     array::COMMANDS,
     bitmap::COMMANDS,
     client::COMMANDS,
@@ -396,6 +398,7 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
         return transaction::queue(context, found, words);
     }
     let mut args = Args::new(words, name_words, &found.name, instance.keyspace.max_string_bytes());
+    limit(&mut args, context.session, found, words);
     let follows_at_once = std::mem::take(&mut context.session.follows_at_once);
     let lap = context.session.lap.filter(|_| follows_at_once);
     let stopwatch = lap.unwrap_or_else(Stopwatch::start);
@@ -431,10 +434,20 @@ fn admit(context: &Context, found: &Found, flags: Flags, words: &[Bytes]) -> Res
         server::check_debug_allowed(allowed, &context.session.client.address)?;
     }
     transaction::check_allowed(context.session, found)?;
+    if !context.session.user.is_unrestricted() {
+        acl::admit(context, found, words)?;
+    }
     if flags.has(Flags::WRITE) {
         check_room(context.instance, flags)?;
     }
     pubsub::check_allowed(context.session, found)
+}
+
+/// Lets a command that reads keys beyond those that it names know when its client's user may not.
+fn limit(args: &mut Args, session: &Session, found: &Found, words: &[Bytes]) {
+    if !session.user.is_unrestricted() && found.entry.spec.reads_unnamed_keys() {
+        args.reads_all_keys = acl::may_read_all_keys(&session.user, found, words);
+    }
 }
 
 /// Whether a command that writes may do so now.

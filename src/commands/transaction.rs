@@ -4,11 +4,13 @@
 use super::args::Args;
 use super::keys as command_keys;
 use super::spec::{Arity, Flags, Group, KeyFlags, KeySpec, Spec};
-use super::{Command, Context, Entry, Found, SessionCommand, all_found, observe};
+use super::{Command, Context, Entry, Found, SessionCommand, acl, all_found, observe};
 use crate::clock::Stopwatch;
 use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::instance::acl::log::Place;
+use crate::instance::acl::selector::Denied;
 use crate::instance::clients::{ClientFlag, Unblock};
 use crate::keyspace::tx::WriteTx;
 use crate::keyspace::{DbIndex, KeySet, Keys};
@@ -185,8 +187,13 @@ impl SessionCommand for Exec {
     }
 }
 
-/// A call that has run: for how many nanoseconds, and what came of it.
-type Ran = (u64, Result<Reply>);
+/// What has become of a call.
+enum Ran {
+    /// It ran for so many nanoseconds.
+    Called(u64, Result<Reply>),
+    /// It was not allowed any more.
+    Denied(Denied),
+}
 
 fn execute(context: &mut Context, transaction: &Transaction) -> Result<Reply> {
     let instance = context.instance;
@@ -213,9 +220,27 @@ fn execute(context: &mut Context, transaction: &Transaction) -> Result<Reply> {
     context.session.last_write = written.seq.or(context.session.last_write);
     let Some(ran) = written.value else { return Ok(Reply::NullArray) };
     let mut replies = Vec::with_capacity(ran.len());
-    for (call, (ns, result)) in transaction.calls.iter().zip(ran) {
-        observe::called(context, all_found()[call.command], &call.words, ns, &result);
-        context.session.client.count_command();
+    for (call, ran) in transaction.calls.iter().zip(ran) {
+        let found = all_found()[call.command];
+        let result = match ran {
+            Ran::Called(ns, result) => {
+                observe::called(context, found, &call.words, ns, &result);
+                context.session.client.count_command();
+                result
+            }
+            Ran::Denied(denied) => {
+                let session = &*context.session;
+                acl::note(
+                    instance,
+                    &session.client,
+                    &session.user,
+                    Place::Multi,
+                    denied,
+                    (found, &call.words),
+                );
+                Err(acl::no_longer_allowed(denied))
+            }
+        };
         replies.push(result.unwrap_or_else(|error| Reply::Error(error.to_string().into())));
     }
     Ok(Reply::Array(replies))
@@ -265,7 +290,11 @@ fn args_of<'a>(instance: &Instance, found: &'a Found, call: &'a Queued) -> Args<
 /// When the whole transaction has to run again elsewhere.
 fn run_call(instance: &Instance, session: &mut Session, tx: &mut WriteTx<'_>, call: &Queued) -> Result<Ran> {
     let found = all_found()[call.command];
+    if let Some(denied) = acl::denied(&session.user, found, &call.words) {
+        return Ok(Ran::Denied(denied));
+    }
     let mut args = args_of(instance, found, call);
+    super::limit(&mut args, session, found, &call.words);
     // Whoever would wait for something has waited already.
     session.wait_ended = Some(Unblock::Timeout);
     let stopwatch = Stopwatch::start();
@@ -276,7 +305,7 @@ fn run_call(instance: &Instance, session: &mut Session, tx: &mut WriteTx<'_>, ca
     let (ns, _) = stopwatch.lap();
     match result {
         Err(error) if error.asks_again() => Err(error),
-        result => Ok((ns, result)),
+        result => Ok(Ran::Called(ns, result)),
     }
 }
 

@@ -13,7 +13,8 @@ const CONF_INTRODUCTION: &str = "\
 # A line is a name and a value. Values with blanks stand in quotes: \"a b\". In double quotes, \\n, \\t,
 # \\xHH and \\\" mean what they mean in C. Sizes may have a unit: 1k is 1000 bytes, 1kb is 1024 bytes,
 # and so on with m, mb, g, gb. Another file is read where a line says `include /path/to/other.conf`
-# (the last part of the path may have * and ?). An unknown directive, or a value out of its bounds,
+# (the last part of the path may have * and ?). A line `user bob on >secret ~bob:* +@read` makes an
+# ACL user, as ACL SETUSER does; CONFIG REWRITE writes such lines for all users. An unknown directive, or a value out of its bounds,
 # stops the start with the file, the line and the reason.
 #
 # CONFIG GET shows directives of the running server, CONFIG SET changes those marked `run time`, and
@@ -71,6 +72,10 @@ arguments (`--port 7000`); arguments go before variables, variables before the f
 the defaults. Anything that is set and unknown or out of bounds stops the start, and so does a
 variable that begins with `DISKDB_` and names no directive: in Kubernetes, set
 `enableServiceLinks: false` when a service is called `diskdb`.
+
+Lines `user name rule ...` of the conf file make ACL users, by the rules of `ACL SETUSER`; what is said
+about `default` there goes before `requirepass`. `CONFIG REWRITE` writes a line for each user, passwords
+as hashes. `aclfile` names a file of their own for them.
 
 The settings of a running server are read with `CONFIG GET`, changed with `CONFIG SET` (where the
 table says *run time*) and written back to the conf file with `CONFIG REWRITE`.

@@ -1,7 +1,7 @@
 //! Settings from a conf file, from the environment and from the command line, each of which goes
 //! before the one named before it.
 
-use super::{Directive, Flag, Settings, directive, words};
+use super::{Directive, Flag, Settings, USER, directive, words};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -194,7 +194,7 @@ impl Loader {
         ours.sort();
         for (variable, value) in ours {
             let name = variable[ENVIRONMENT_PREFIX.len()..].to_ascii_lowercase().replace('_', "-");
-            let many = directive(&name).is_some_and(|directive| directive.kind.takes_many());
+            let many = directive(&name).is_some_and(|directive| directive.kind.takes_many()) || name == USER;
             let values = match words::split(&value) {
                 Some(words) if many && !words.is_empty() => words,
                 _ => vec![value.clone()],
@@ -236,6 +236,9 @@ impl Loader {
         if let Some(reason) = refused(name) {
             return Err(reason.into());
         }
+        if name.eq_ignore_ascii_case(USER) {
+            return self.add_user(values);
+        }
         let directive = directive(name).ok_or("Bad directive or wrong number of arguments")?;
         if values.is_empty() {
             return Err("wrong number of arguments".into());
@@ -252,6 +255,19 @@ impl Loader {
         let before = gathered.len();
         gathered.extend_from_slice(&values);
         directive.assign(&mut self.settings, gathered).inspect_err(|_| gathered.truncate(before))
+    }
+
+    /// Keeps what a line says about an ACL user. What it means is for those to say who know the commands.
+    fn add_user(&mut self, words: &[String]) -> Result<(), String> {
+        let name = words.first().ok_or("wrong number of arguments")?;
+        if self.settings.users.iter().any(|user| user.first() == Some(name)) {
+            return Err(format!(
+                "Error in user declaration '{name}': Duplicate user found. A user can only be defined once in \
+                 config files"
+            ));
+        }
+        self.settings.users.push(words.to_vec());
+        Ok(())
     }
 }
 
@@ -278,13 +294,12 @@ fn refused(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "rename-command" => Some("DiskDB does not rename commands; limit who may call them instead"),
         "loadmodule" => Some("DiskDB loads no modules"),
-        "user" => Some("DiskDB has no ACL users in the configuration file yet; use requirepass"),
         _ => None,
     }
 }
 
 fn is_secret(name: &str) -> bool {
-    directive(name).is_some_and(|directive| directive.is(Flag::Sensitive))
+    name.eq_ignore_ascii_case(USER) || directive(name).is_some_and(|directive| directive.is(Flag::Sensitive))
 }
 
 /// A line as a message may show it: without a secret.

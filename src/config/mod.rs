@@ -30,6 +30,9 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use values::*;
 
+/// What a line about an ACL user begins with. It is no directive: CONFIG does not know it.
+pub(crate) const USER: &str = "user";
+
 /// What else there is to know about a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
@@ -145,11 +148,13 @@ macro_rules! settings {
             $($($(#[doc = $doc])+ pub $field: $type,)+)+
             /// The file the settings were read from, which CONFIG REWRITE writes.
             pub config_file: Option<PathBuf>,
+            /// ACL users: the words after `user` of each line.
+            pub users: Vec<Vec<String>>,
         }
 
         impl Default for Settings {
             fn default() -> Settings {
-                Settings { $($($field: $default,)+)+ config_file: None }
+                Settings { $($($field: $default,)+)+ config_file: None, users: Vec::new() }
             }
         }
 

@@ -1,6 +1,6 @@
 //! CONFIG REWRITE: the conf file with the settings of now, its comments and order kept.
 
-use super::{DIRECTIVES, Directive, Settings, directive, words};
+use super::{DIRECTIVES, Directive, Settings, USER, directive, words};
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -22,7 +22,13 @@ pub enum Extent {
 pub fn rewritten(old: &str, settings: &Settings, extent: Extent) -> String {
     let mut written = HashSet::new();
     let mut lines: Vec<String> = Vec::new();
+    let users = settings.users.iter().map(|words| format!("{USER} {}", words::join(words)));
+    let mut users: Vec<String> = users.collect();
     for line in old.lines() {
+        if is_user(line) {
+            lines.append(&mut users);
+            continue;
+        }
         match directive_of(line) {
             None => lines.push(line.to_owned()),
             Some(directive) if written.insert(directive.name) => lines.extend(lines_of(directive, settings)),
@@ -34,11 +40,18 @@ pub fn rewritten(old: &str, settings: &Settings, extent: Extent) -> String {
     };
     let added: Vec<String> =
         DIRECTIVES.iter().filter(missing).flat_map(|directive| lines_of(directive, settings)).collect();
+    let added: Vec<String> = added.into_iter().chain(users).collect();
     if !added.is_empty() && !lines.iter().any(|line| line == MARKER) {
         lines.push(MARKER.to_owned());
     }
     lines.extend(added);
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Whether a line is about an ACL user.
+fn is_user(line: &str) -> bool {
+    let words = if line.trim().starts_with('#') { None } else { words::split(line.trim()) };
+    words.and_then(|words| words.into_iter().next()).is_some_and(|name| name.eq_ignore_ascii_case(USER))
 }
 
 fn directive_of(line: &str) -> Option<&'static Directive> {
@@ -59,16 +72,29 @@ fn lines_of<'a>(directive: &'a Directive, settings: &Settings) -> impl Iterator<
 /// # Errors
 /// As reading and writing files.
 pub fn rewrite_file(path: &Path, settings: &Settings, extent: Extent) -> io::Result<()> {
+    replace_file(path, |path| {
+        let old = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        Ok(rewritten(&old, settings, extent).into_bytes())
+    })
+}
+
+/// Puts a file in the place of the one at `path`, if there is one: what `text` makes of its path. The
+/// file is either the old one or the new one, whatever happens meanwhile, and keeps its permissions; a
+/// new one is for its owner alone.
+///
+/// # Errors
+/// As `text`, and as writing files.
+pub fn replace_file(path: &Path, text: impl FnOnce(&Path) -> io::Result<Vec<u8>>) -> io::Result<()> {
     // A link stays a link: what it leads to is replaced.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let old = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        read => read?,
-    };
+    let text = text(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = write_new(&temporary, path, &rewritten(&old, settings, extent));
+    let written = write_new(&temporary, path, &text);
     if written.is_err() {
         // What is left of the attempt is of no use; that it cannot be removed adds nothing.
         let _ = fs::remove_file(&temporary);
@@ -77,14 +103,14 @@ pub fn rewrite_file(path: &Path, settings: &Settings, extent: Extent) -> io::Res
     File::open(folder)?.sync_all()
 }
 
-fn write_new(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
+fn write_new(temporary: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = File::create(temporary)?;
     match fs::metadata(path) {
         Ok(old) => file.set_permissions(old.permissions())?,
         // It may hold a password.
         Err(_) => restrict(&file)?,
     }
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.sync_all()?;
     fs::rename(temporary, path)
 }

@@ -233,8 +233,8 @@ impl Client {
     }
 
     /// Changes what changes seldom.
-    pub fn change_details(&self, change: impl FnOnce(&mut Details)) {
-        change(&mut self.details.lock());
+    pub fn change_details<T>(&self, change: impl FnOnce(&mut Details) -> T) -> T {
+        change(&mut self.details.lock())
     }
 
     /// The selected database.

@@ -124,8 +124,8 @@ fn packing(settings: &Settings) -> Packing {
 }
 
 impl Instance {
-    /// A database over `keyspace`.
-    pub fn new(keyspace: Keyspace, settings: Settings) -> Instance {
+    /// A database over `keyspace`, whose users are limited to commands of the catalog.
+    pub fn new(keyspace: Keyspace, settings: Settings, catalog: &'static acl::catalog::Catalog) -> Instance {
         let now_ms = keyspace.clock().now_ms();
         let stats = Arc::new(Stats::default());
         keyspace.observe(stats.clone());
@@ -136,7 +136,7 @@ impl Instance {
         let instance = Instance {
             keyspace: Arc::new(keyspace),
             background: Mutex::new(None),
-            acl: acl::Acl::new(&settings.requirepass),
+            acl: acl::Acl::new(catalog, &settings.requirepass),
             clients: Arc::default(),
             stats,
             slowlog: Slowlog::new(-1, 0),
@@ -243,6 +243,7 @@ impl Instance {
     /// Lets those who are asked too often to look at the settings know what they say.
     fn apply(&self, settings: &Settings) {
         self.disk_room.configure(settings.min_free_disk_space);
+        self.acl.log.configure(settings.acllog_max_len);
         self.clients.set_memory_limit(settings.client_memory_limit());
         self.keyspace.set_max_string_bytes(settings.proto_max_bulk_len);
         self.keyspace.set_hll_sparse_max_bytes(settings.hll_sparse_max_bytes);

@@ -150,6 +150,14 @@ impl PubSub {
         self.note(tables, client);
     }
 
+    /// Whether `allows` holds for everything that a client is subscribed to.
+    pub fn all_allowed(&self, client: &Client, allows: impl Fn(Kind, &Bytes) -> bool) -> bool {
+        let tables = self.tables.lock();
+        let Some(subscriptions) = tables.clients.get(&client.id) else { return true };
+        let mut kinds = Kind::ALL.into_iter().zip(&subscriptions.0);
+        kinds.all(|(kind, names)| names.iter().all(|name| allows(kind, name)))
+    }
+
     /// Lets others see what has become of a client's subscriptions.
     fn note(&self, tables: &mut Tables, client: &Arc<Client>) {
         let subscriptions = tables.clients.get(&client.id);

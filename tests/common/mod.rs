@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test uses a part
 
 pub mod cli;
+pub mod clients;
 pub mod oracle;
 pub mod random;
 pub mod resp;

@@ -82,7 +82,7 @@ impl SessionCommand for List {
 }
 
 /// Appends a client's line.
-fn describe(out: &mut String, client: &Client, now_ms: u64) {
+pub(super) fn describe(out: &mut String, client: &Client, now_ms: u64) {
     let details = client.details();
     let counters = &client.counters;
     let seconds_since = |then_ms: u64| now_ms.saturating_sub(then_ms) / 1000;

@@ -36,6 +36,14 @@ pub static COMMANDS: &[Entry] = &[Entry::container(
     ],
 )];
 
+/// A client as `CLIENT INFO` shows it, without the end of the line.
+pub(super) fn line(client: &Client, now_ms: u64) -> String {
+    let mut line = String::new();
+    list::describe(&mut line, client, now_ms);
+    line.truncate(line.trim_end().len());
+    line
+}
+
 /// A subcommand that concerns nobody but the client itself.
 const fn spec(name: &'static str, arity: Arity) -> Spec {
     Spec::new(name, Group::Connection, arity).flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE))

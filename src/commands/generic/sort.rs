@@ -82,6 +82,11 @@ impl<const STORES: bool> Command for Sorting<STORES> {
                 destination = Some(args.bytes()?);
             } else if args.remaining() > 1 && args.take("BY") {
                 let pattern = Pattern::parse(&args.bytes()?);
+                if !args.reads_all_keys && matches!(pattern, Pattern::Key { .. }) {
+                    return Err(Error::text(
+                        "ERR BY option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
                 // Once there is nothing to sort by, nothing that follows changes that.
                 sort.by = match pattern {
                     _ if sort.by == By::Nothing => By::Nothing,
@@ -89,6 +94,11 @@ impl<const STORES: bool> Command for Sorting<STORES> {
                     Pattern::Element | Pattern::Constant => By::Nothing,
                 };
             } else if args.remaining() > 1 && args.take("GET") {
+                if !args.reads_all_keys {
+                    return Err(Error::text(
+                        "ERR GET option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
                 sort.get.push(Pattern::parse(&args.bytes()?));
             } else {
                 return Err(Error::Syntax);

@@ -328,6 +328,9 @@ fn stats(context: &Context, out: &mut Lines) -> Result<()> {
     out.zeros(&["unexpected_error_replies"]);
     out.field("total_error_replies", stats.error_replies.get());
     out.zeros(&["dump_payload_sanitizations"]);
+    for (name, counter) in context.instance.acl.log.denials.all() {
+        out.field(name, counter.get());
+    }
     Ok(())
 }
 

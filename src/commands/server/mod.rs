@@ -54,7 +54,7 @@ const SLOWLOG: Spec =
     container("SLOWLOG").doc("2.2.12", "Depends on subcommand.", "A container for the log of slow calls.");
 
 /// Sends a command that would make others wait to where waiting is allowed.
-fn may_wait(context: &Context) -> Result<()> {
+pub(super) fn may_wait(context: &Context) -> Result<()> {
     if context.session.tier == ReadTier::Memory { Err(Error::NeedsDisk) } else { Ok(()) }
 }
 

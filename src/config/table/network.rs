@@ -97,13 +97,15 @@ section "Security" {
     /// The password that clients must give with AUTH; empty for none. A password in a conf file is
     /// as safe as the file.
     requirepass: String = String::new(), Text, [Runtime, Sensitive];
-    /// A file of ACL users.
-    aclfile: String = String::new(), Text, [NoEffect];
+    /// A file of ACL users, which is read at the start and by ACL LOAD, and written by ACL SAVE. It goes
+    /// before requirepass, and the conf file must have no lines about users then. If it does not name
+    /// the user `default`, that one may do everything, without a password.
+    aclfile: String = String::new(), Text, [];
     /// The channels that a new ACL user may use.
     acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::ResetChannels, Choice(AclPubsubDefault::NAMES),
-        [Runtime, NoEffect];
+        [Runtime];
     /// How many refusals ACL LOG keeps.
-    acllog_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime, NoEffect];
+    acllog_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime];
     /// Whether CONFIG SET may change protected directives: `yes`, `no`, or `local` for clients of
     /// the same machine.
     enable_protected_configs: ProtectedAction = ProtectedAction::No, Choice(ProtectedAction::NAMES), [];
