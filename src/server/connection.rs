@@ -12,7 +12,7 @@ use super::worker::Worker;
 use crate::commands;
 use crate::error::Error;
 use crate::instance::Instance;
-use crate::instance::clients::Client;
+use crate::instance::clients::{Client, ClientFlag};
 use crate::protocol::{Mark, Message, Reply, ReplyBuffer, Words};
 use crate::session::{Dialect, Session};
 use crate::storage::{ReadTier, Seq};
@@ -477,7 +477,10 @@ impl Connection {
     async fn wait_for_pause(self: &Rc<Self>, worker: &Worker, until_ms: u64) {
         let instance = &*worker.shared.instance;
         let is_over = || instance.clients.paused_until(true, instance.keyspace.clock()).is_none();
+        // It counts as a blocked one, as in Redis, though nothing but the pause is to be ended.
+        self.client.set_flag(ClientFlag::Blocked, true);
         self.wait(worker, until_ms, is_over).await;
+        self.client.set_flag(ClientFlag::Blocked, false);
     }
 
     /// Waits until the time of the request that was put back is up, or somebody ends its wait or the

@@ -93,23 +93,27 @@ fn a_pause_holds_commands_back_and_ends() {
     let server = start(settings());
     let mut admin = connect(&server);
     let mut client = connect(&server);
-    client.call("SET a 1", "+OK\r\n");
+    client.send("SET a 1\r\nCLIENT ID\r\n");
+    client.expect("+OK\r\n:");
+    let id = client.line();
     admin.call("CLIENT PAUSE 60000 WRITE", "+OK\r\n");
     client.call("GET a", "$1\r\n1\r\n");
     client.send("GET a\r\nSET a 2\r\nGET a\r\n");
     client.expect("$1\r\n1\r\n");
     client.silence(Duration::from_millis(150));
     admin.call("GET a", "$1\r\n1\r\n");
+    // Who is held back counts as blocked; nobody can end that but by ending the pause.
+    admin.await_info("clients", "blocked_clients", "1");
+    admin.call(&format!("CLIENT UNBLOCK {id}"), ":0\r\n");
     admin.call("CLIENT UNPAUSE", "+OK\r\n");
     client.expect("+OK\r\n$1\r\n2\r\n");
+    admin.await_info("clients", "blocked_clients", "0");
     // The deadline alone ends it, too.
     let begun = Instant::now();
     admin.call("CLIENT PAUSE 200", "+OK\r\n");
     client.call("PING", "+PONG\r\n");
     assert!(begun.elapsed() >= Duration::from_millis(199), "{:?}", begun.elapsed());
     // Whoever is held back can be killed.
-    client.send("CLIENT ID\r\n");
-    let id = client.line()[1..].to_owned();
     admin.call("CLIENT PAUSE 60000 WRITE", "+OK\r\n");
     client.send("SET a 3\r\n");
     std::thread::sleep(Duration::from_millis(50));
