@@ -1,7 +1,7 @@
 # The commands of the house. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick bench bench-collections bench-micro conformance example crash nightly fuzz docs fmt clean
+.PHONY: help run test quick apps bench bench-collections bench-micro conformance example crash nightly fuzz docs fmt clean
 
 # RocksDB takes 10 to 20 minutes to compile, and changed flags compile it again: the flags are in
 # .cargo/config.toml, the environment's have no say here.
@@ -28,7 +28,7 @@ run: ## Install what is missing, build, serve on 127.0.0.1:6380 with data in ./d
 	$(CARGO_TARGET_DIR)/release/diskdb --bind 127.0.0.1 --port $(PORT) --dir $(DATA) $(ARGS)
 
 test: ## Install what is missing, then every check: format, lints, tests, documentation, crash, integration
-	@scripts/setup.sh build test
+	@scripts/setup.sh build test apps
 	@scripts/test.sh
 
 quick: ## The tests on the memory engine alone: no RocksDB to compile
@@ -49,6 +49,12 @@ bench-collections: ## One operation by the size of its collection, beside redis-
 bench-micro: ## criterion: parser, encoder, key encodings, engine operations
 	@scripts/setup.sh build
 	cargo bench --locked --all-features --profile release
+
+apps: ## Programs of the registries (BullMQ, ioredis, ...) on DiskDB and redis-server (ARGS="--only bullmq")
+	@scripts/setup.sh build apps
+	$(BUILD)
+	@scripts/apps.sh $(CARGO_TARGET_DIR)/apps
+	python3 tests/apps/apps.py $(ARGS)
 
 conformance: ## Redis' own test suite against DiskDB and redis-server: N of M (ARGS="--failures unit/type/string")
 	@scripts/setup.sh build conformance

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh build            the compilers RocksDB is built with
 #   scripts/setup.sh build test       ... and what the tests talk to the server with
+#   scripts/setup.sh apps             what the programs of tests/apps run with
 #   scripts/setup.sh conformance      redis-server and what runs its test suite
 #   scripts/setup.sh example bench    the example's data; the server the benchmark compares with
 set -euo pipefail
@@ -12,6 +13,7 @@ say() { printf 'setup: %s\n' "$*"; }
 declare -A packages=(
     [build]="clang libclang-dev cmake g++ make pkg-config"
     [test]="python3 python3-venv redis-server redis-tools netcat-openbsd openssl"
+    [apps]="python3 redis-server"
     [example]="python3 redis-tools wamerican-insane iso-codes"
     [conformance]="python3 redis-server tcl dpkg-dev util-linux"
     [bench]="python3 python3-venv redis-tools redis-server"
@@ -67,7 +69,19 @@ install_rust_components() {
     done
 }
 
-[ $# -gt 0 ] || { say "usage: $0 build|test|example|conformance|bench ..." >&2; exit 2; }
+# Node.js often comes from elsewhere than Debian; the programs need version 20, Debian 12 has 18.
+check_node() {
+    command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm
+    local version
+    version=$(node --version)
+    version=${version#v}
+    if [ "${version%%.*}" -lt 20 ]; then
+        say "Node.js 20 or newer is needed (https://nodejs.org), here is $version" >&2
+        return 1
+    fi
+}
+
+[ $# -gt 0 ] || { say "usage: $0 build|test|apps|example|conformance|bench ..." >&2; exit 2; }
 wanted=()
 for job in "$@"; do
     [ -n "${packages[$job]:-}" ] || { say "no such job: $job" >&2; exit 2; }
@@ -79,5 +93,6 @@ for job in "$@"; do
     case $job in
     build) check_rust ;;
     test) check_rust && install_rust_components ;;
+    apps) check_node ;;
     esac
 done

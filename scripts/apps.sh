@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs what the programs of tests/apps run with into a directory, unless it is there already.
+#
+#   scripts/apps.sh directory
+set -euo pipefail
+cd "$(dirname "$0")/.."
+directory=$1
+mkdir -p "$directory"
+directory=$(cd "$directory" && pwd)
+
+# The lock file is the stamp: it is copied last.
+source=tests/apps/javascript
+if ! cmp -s "$source/package-lock.json" "$directory/.package-lock.json"; then
+    echo "setup: npm packages of $source/package-lock.json into $directory"
+    cp "$source/package.json" "$source/package-lock.json" "$directory"
+    rm -rf "$directory/node_modules"
+    # `npm ci` wants an optional package's builds for all platforms in the lock file, and not every registry has them all.
+    # `npm install` takes the versions of the lock file as well.
+    npm install --no-save --omit=optional --prefix "$directory" --ignore-scripts --no-audit --no-fund --loglevel=error
+    cp "$source/package-lock.json" "$directory/.package-lock.json"
+fi
