@@ -2,11 +2,21 @@
 # Installs what the programs of tests/apps run with into a directory, unless it is there already.
 #
 #   scripts/apps.sh directory
+#
+# Exits with 3 where Node.js is older than the programs need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 directory=$1
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
+
+# Debian 12 has version 18.
+version=$(node --version)
+version=${version#v}
+if [ "${version%%.*}" -lt 20 ]; then
+    echo "setup: the programs of tests/apps are skipped: they need Node.js 20 or newer, here is $version"
+    exit 3
+fi
 
 # The lock file is the stamp: it is copied last.
 source=tests/apps/javascript
