@@ -59,6 +59,8 @@ choices! {
     Compression { None = "none", Lz4 = "lz4", Lz4Hc = "lz4hc", Zstd = "zstd" }
     /// Whether TLS clients must show a certificate.
     TlsAuthClients { No = "no", Yes = "yes", Optional = "optional" }
+    /// What of a TLS client's certificate is the name of its user.
+    TlsAuthClientsUser { Off = "off", CommonName = "CN" }
     /// From where a class of dangerous commands is accepted.
     ProtectedAction {
         No = "no",

@@ -4,12 +4,14 @@
 //! writes the replies of a turn (see [`super::turn`]), and with the sweeper; all on one thread. The
 //! task itself writes only what the socket did not take from the committer.
 
+use super::certificate::common_name;
 use super::executor::{self, INTERNAL_ERROR, Outcome};
 use super::options::Options;
 use super::requests::Requests;
 use super::stream::Stream;
 use super::worker::Worker;
 use crate::commands;
+use crate::config::values::TlsAuthClientsUser;
 use crate::error::Error;
 use crate::instance::Instance;
 use crate::instance::clients::{Client, ClientFlag};
@@ -228,6 +230,7 @@ impl Connection {
             Ok(bytes) => {
                 self.client.interacted(worker.now_ms());
                 count(&self.client.counters.net_in_bytes, bytes);
+                io.log_in_by_certificate(&worker.shared.instance);
                 Poll::Ready(true)
             }
             Err(error) => {
@@ -646,6 +649,20 @@ impl Io {
             self.output.write(&reply, dialect);
         }
         turn.mail.iter().for_each(|message| self.output.write_message(message, dialect));
+    }
+
+    /// Makes a client under TLS the user that its certificate names, if it shows one and the server is
+    /// told to.
+    fn log_in_by_certificate(&mut self, instance: &Instance) {
+        let (Some(certificate), Some(session)) = (self.stream.take_certificate(), self.session.as_mut())
+        else {
+            return;
+        };
+        if instance.settings().tls_auth_clients_user == TlsAuthClientsUser::CommonName
+            && let Some(name) = common_name(certificate)
+        {
+            commands::acl::log_in_by_certificate(instance, session, &name);
+        }
     }
 
     fn is_drained(&self) -> bool {

@@ -7,6 +7,7 @@
 //! on a pool of threads (`pool`).
 
 mod accept;
+mod certificate;
 mod connection;
 mod executor;
 mod flusher;

@@ -88,17 +88,19 @@ impl Write for Blocking<'_, '_, '_> {
 pub struct Stream {
     socket: Socket,
     tls: Option<Box<ServerConnection>>,
+    /// Whether the client's certificate was asked for.
+    certificate_taken: bool,
 }
 
 impl Stream {
     /// A plain connection.
     pub fn plain(socket: Socket) -> Stream {
-        Stream { socket, tls: None }
+        Stream { socket, tls: None, certificate_taken: false }
     }
 
     /// A connection under TLS; the handshake happens with the first reads.
     pub fn tls(socket: Socket, connection: ServerConnection) -> Stream {
-        Stream { socket, tls: Some(Box::new(connection)) }
+        Stream { socket, tls: Some(Box::new(connection)), certificate_taken: false }
     }
 
     /// Where the client comes from and where it came to.
@@ -123,6 +125,14 @@ impl Stream {
                 }
             }
         }
+    }
+
+    /// The client's certificate (DER), which was found to be good, once the handshake is over; one time
+    /// only. None if it has shown none.
+    pub fn take_certificate(&mut self) -> Option<&[u8]> {
+        let tls = self.tls.as_ref().filter(|tls| !self.certificate_taken && !tls.is_handshaking())?;
+        self.certificate_taken = true;
+        tls.peer_certificates()?.first().map(AsRef::as_ref)
     }
 
     /// Reads what is there into `buffer`'s free room. 0: the client has closed its side.

@@ -3,11 +3,11 @@
 use super::support::*;
 use diskdb::api::Db;
 use diskdb::config::Settings;
-use diskdb::config::values::TlsAuthClients;
+use diskdb::config::values::{TlsAuthClients, TlsAuthClientsUser};
 use diskdb::server::{Ports, Server};
 use pkcs8::pkcs5::pbes2;
 use pkcs8::{LineEnding, PrivateKeyInfo, SecretDocument};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +36,13 @@ impl Authority {
     }
 
     fn issue(&self) -> Identity {
+        self.issue_to("nobody")
+    }
+
+    fn issue_to(&self, common_name: &str) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         Identity { certificate, key: key.serialize_pem() }
     }
@@ -142,6 +147,38 @@ fn mutual_tls() {
         assert_eq!(is_served(&mut client(&server, &authority.pem, strange.as_ref())), with_strange);
         server.stop().unwrap();
     }
+}
+
+#[test]
+fn a_certificate_names_a_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let settings = Settings {
+        requirepass: "secret".into(),
+        tls_auth_clients_user: TlsAuthClientsUser::CommonName,
+        ..tls_settings(directory.path(), &authority.issue(), &authority.pem, TlsAuthClients::Optional)
+    };
+    let (server, _db) = start_tls(settings);
+    let mut admin = connect(&server);
+    admin.call("AUTH secret", "+OK\r\n");
+    admin.call("ACL SETUSER bob on +acl|whoami +reset", "+OK\r\n");
+    admin.call("ACL SETUSER eve off +@all", "+OK\r\n");
+    let come = |name: &str| client(&server, &authority.pem, Some(&authority.issue_to(name)));
+    let mut bob = come("bob");
+    bob.call("ACL WHOAMI", "$3\r\nbob\r\n");
+    bob.call("RESET", "+RESET\r\n");
+    bob.call("ACL WHOAMI", "-NOAUTH Authentication required.\r\n");
+    for name in ["eve", "nobody", ""] {
+        come(name).call("ACL WHOAMI", "-NOAUTH Authentication required.\r\n");
+    }
+    client(&server, &authority.pem, None).call("ACL WHOAMI", "-NOAUTH Authentication required.\r\n");
+    admin.send("ACL LOG 1\r\n");
+    admin.expect("*1\r\n*20\r\n$5\r\ncount\r\n:1\r\n$6\r\nreason\r\n$8\r\ntls-cert\r\n");
+    let mut admin = connect(&server);
+    admin.call("AUTH secret", "+OK\r\n");
+    admin.call("CONFIG SET tls-auth-clients-user off", "+OK\r\n");
+    come("bob").call("ACL WHOAMI", "-NOAUTH Authentication required.\r\n");
+    server.stop().unwrap();
 }
 
 #[test]

@@ -145,6 +145,13 @@ pub(in crate::commands) fn note_failed_login(context: &Context, user: &[u8], typ
     push(context.instance, &session.client, refusal);
 }
 
+/// Notes in `ACL LOG` that a client's certificate names no user that could log in.
+pub(super) fn note_unknown_certificate(instance: &Instance, client: &Client, name: &str) {
+    let user = Bytes::copy_from_slice(name.as_bytes());
+    let (reason, place) = (Reason::TlsCertificate, Place::TopLevel);
+    push(instance, client, Refusal { reason, place, object: Bytes::new(), user, client: String::new() });
+}
+
 fn push(instance: &Instance, client: &Client, refusal: Refusal) {
     let now_ms = instance.keyspace.clock().now_ms();
     let client = client::line(client, now_ms);

@@ -20,6 +20,7 @@ use crate::instance::acl::catalog::{Catalog, Facts};
 use crate::instance::acl::{Acl, Named, file as users_file};
 use crate::instance::clients::{Client, ClientFlag};
 use crate::instance::pubsub::Kind;
+use crate::session::Session;
 use bytes::Bytes;
 use std::sync::LazyLock;
 
@@ -74,6 +75,14 @@ pub fn catalog() -> &'static Catalog {
 /// Whether new users may use all channels.
 fn all_channels(settings: &Settings) -> bool {
     settings.acl_pubsub_default == AclPubsubDefault::AllChannels
+}
+
+/// Makes a client that has just come the user that its certificate names, if there is one that is on.
+pub fn log_in_by_certificate(instance: &Instance, session: &mut Session, name: &str) {
+    let user = instance.acl.user(name.as_bytes()).filter(|user| user.rights().enabled);
+    if !user.is_some_and(|user| session.log_in(&instance.acl, user)) {
+        check::note_unknown_certificate(instance, &session.client, name);
+    }
 }
 
 /// The users that the settings name, in the conf file or in one of their own; none: nothing is said

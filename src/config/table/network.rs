@@ -57,6 +57,10 @@ section "TLS" {
     tls_ca_cert_dir: String = String::new(), Text, [Runtime];
     /// Whether clients must show a certificate: `yes`, `no`, or `optional` (checked if shown).
     tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes, Choice(TlsAuthClients::NAMES), [Runtime];
+    /// What of the certificate that a TLS client shows is the name of the ACL user that it is from the
+    /// start, without a password: `CN` (the common name of the subject), or `off`. A client whose
+    /// certificate names no user that is on, begins as `default` like any other.
+    tls_auth_clients_user: TlsAuthClientsUser = TlsAuthClientsUser::Off, Choice(TlsAuthClientsUser::NAMES), [Runtime];
     /// The versions of TLS to accept, such as `TLSv1.2 TLSv1.3`; empty for both.
     tls_protocols: String = String::new(), Text, [Runtime];
     /// The ciphers of TLS 1.2 to accept.

@@ -18,6 +18,8 @@ pub enum Reason {
     Channel,
     /// Name and password are none.
     Auth,
+    /// The certificate names no user that could log in.
+    TlsCertificate,
 }
 
 impl Reason {
@@ -28,6 +30,7 @@ impl Reason {
             Reason::Key => "key",
             Reason::Channel => "channel",
             Reason::Auth => "auth",
+            Reason::TlsCertificate => "tls-cert",
         }
     }
 }
@@ -84,16 +87,18 @@ pub struct Denials {
     pub command: Counter,
     pub key: Counter,
     pub channel: Counter,
+    pub tls_certificate: Counter,
 }
 
 impl Denials {
     /// Every counter, with its name in `INFO`.
-    pub fn all(&self) -> [(&'static str, &Counter); 4] {
+    pub fn all(&self) -> [(&'static str, &Counter); 5] {
         [
             ("acl_access_denied_auth", &self.auth),
             ("acl_access_denied_cmd", &self.command),
             ("acl_access_denied_key", &self.key),
             ("acl_access_denied_channel", &self.channel),
+            ("acl_access_denied_tls_cert", &self.tls_certificate),
         ]
     }
 }
@@ -127,6 +132,7 @@ impl AclLog {
             Reason::Key => self.denials.key.increment(),
             Reason::Channel => self.denials.channel.increment(),
             Reason::Auth => self.denials.auth.increment(),
+            Reason::TlsCertificate => self.denials.tls_certificate.increment(),
         }
         let log = &mut *self.entries.lock();
         let is_alike = |entry: &Entry| {
