@@ -1,7 +1,8 @@
 //! Plays `tests/dialogues/*.txt`: what several clients send, and every byte that each of them gets. A file
 //! is played against DiskDB, and against the installed redis-server, which shows that it tells the truth.
-//! `UPDATE=1` writes what redis-server says into the files; `DISKDB_DIALOGUE=name` plays the files whose
-//! name contains `name`.
+//! `UPDATE=1` writes what redis-server says into the files, `UPDATE=ours` what DiskDB says to the steps that
+//! redis-server does not know, to be read before it is believed; `DISKDB_DIALOGUE=name` plays the files
+//! whose name contains `name`.
 //!
 //! ```text
 //! # A remark. Each file begins with an empty server.
@@ -22,6 +23,8 @@ mod common;
 use bytes::Bytes;
 use common::resp::RedisServer;
 use diskdb::api::Db;
+use diskdb::commands::spec::Flags;
+use diskdb::commands::{self, Entry};
 use diskdb::config::Settings;
 use diskdb::server::{Ports, Server};
 use diskdb::words;
@@ -161,26 +164,45 @@ struct Play<'a> {
     /// None: of DiskDB.
     version: Option<&'a str>,
     clients: BTreeMap<String, (Client, Vec<u8>)>,
+    /// What came of the last step, and was not for this judge, is not read yet.
+    owes: bool,
 }
 
 impl Play<'_> {
     /// Sends what the step says.
     fn send(&mut self, step: &Step, resp3: &[String]) {
         std::thread::sleep(step.sleep);
+        if self.owes && !self.is_for_others(step) {
+            self.owes = false;
+            self.skip();
+        }
         let client = self
             .clients
             .entry(step.client.clone())
             .or_insert_with(|| (Client::connect(self.address, resp3.contains(&step.client)), Vec::new()));
         client.0.0.write_all(&step.requests).unwrap();
+        if !step.expected.contains_key(&step.client) {
+            // It begins to wait, perhaps, and no reply says so.
+            std::thread::sleep(2 * QUIET);
+        }
     }
 
-    /// What each client got, as far as it is expected; everything if the step is not for this judge.
+    /// Whether the judge is too old to know what comes of the step.
+    fn is_for_others(&self, step: &Step) -> bool {
+        self.version.zip(step.since.as_ref()).is_some_and(|(version, since)| !is_known(since, version))
+    }
+
+    /// Reads whatever there is.
+    fn skip(&mut self) {
+        self.clients.values_mut().for_each(|(client, _)| drop(client.until_quiet()));
+    }
+
+    /// What each client got, as far as it is expected.
     fn received(&mut self, step: &Step, all: bool) -> BTreeMap<String, String> {
         let mut received = BTreeMap::new();
-        let for_others = self.version.zip(step.since.as_ref()).is_some_and(|(v, since)| !is_known(since, v));
         for (name, (client, unread)) in &mut self.clients {
             let got = match step.expected.get(name) {
-                _ if all || for_others => client.until_quiet(),
+                _ if all => client.until_quiet(),
                 Some(expected) => client.read(expected, unread),
                 None => continue,
             };
@@ -188,40 +210,52 @@ impl Play<'_> {
                 received.insert(name.clone(), got);
             }
         }
-        if for_others { step.expected.clone() } else { received }
+        received
     }
 }
 
-/// Plays a file; the first difference, if there is one.
-fn play(name: &str, steps: &[Step], address: &str, version: Option<&str>) -> Option<String> {
-    let mut play = Play { address, version, clients: BTreeMap::new() };
-    let mut resp3 = Vec::new();
+/// Plays a file; the differences.
+fn play(name: &str, steps: &[Step], address: &str, version: Option<&str>) -> Vec<String> {
+    let mut play = Play { address, version, clients: BTreeMap::new(), owes: false };
+    let (mut resp3, mut differences) = (Vec::new(), Vec::new());
     for step in steps {
         resp3.extend(step.resp3.iter().cloned());
         play.send(step, &resp3);
+        if play.is_for_others(step) {
+            play.owes = true;
+            continue;
+        }
         let received = play.received(step, false);
         if received != step.expected {
-            return Some(format!("{name}:{}: expected {:#?}\ngot {received:#?}", step.line, step.expected));
+            let (line, expected) = (step.line, &step.expected);
+            differences.push(format!("{name}:{line}: expected {expected:#?}\ngot {received:#?}"));
+            play.skip();
         }
+    }
+    if play.owes {
+        play.skip();
     }
     for (client, (connection, _)) in &mut play.clients {
         let more = connection.until_quiet();
         if !more.is_empty() {
-            return Some(format!("{name}: {client} got more in the end: {more}"));
+            differences.push(format!("{name}: {client} got more in the end: {more}"));
         }
     }
-    None
+    differences
 }
 
-/// Writes into the file what redis-server says.
-fn update(path: &Path, steps: &[Step], end: &str, address: &str, version: &str) {
-    let mut play = Play { address, version: Some(version), clients: BTreeMap::new() };
+/// Writes into the file what redis-server says; or, without a version, what DiskDB says to steps that are
+/// not for older judges.
+fn update(path: &Path, steps: &[Step], end: &str, address: &str, version: Option<&str>) {
+    let mut play = Play { address, version, clients: BTreeMap::new(), owes: false };
     let (mut resp3, mut text) = (Vec::new(), String::new());
     for step in steps {
         resp3.extend(step.resp3.iter().cloned());
         play.send(step, &resp3);
         text += &step.text;
-        for (client, received) in play.received(step, true) {
+        let received = play.received(step, true);
+        let keeps = if version.is_none() { step.since.is_none() } else { play.is_for_others(step) };
+        for (client, received) in if keeps { step.expected.clone() } else { received } {
             writeln!(text, "{client}< {received}").unwrap();
         }
     }
@@ -261,7 +295,7 @@ fn start() -> Server {
 
 #[test]
 fn all_dialogues() {
-    let updates = std::env::var_os("UPDATE").is_some();
+    let updates = std::env::var("UPDATE").ok();
     let mut differences = Vec::new();
     let files = files();
     assert!(!files.is_empty(), "there is no such dialogue");
@@ -271,16 +305,45 @@ fn all_dialogues() {
         if let Some(redis) = &redis {
             let version = redis_version(&redis.address);
             let (steps, end) = parse(&std::fs::read_to_string(&path).unwrap());
-            if updates {
-                update(&path, &steps, &end, &redis.address, &version);
+            if updates.as_deref() == Some("1") {
+                update(&path, &steps, &end, &redis.address, Some(&version));
             } else {
                 differences.extend(play(&format!("redis {name}"), &steps, &redis.address, Some(&version)));
             }
         }
-        let (steps, _) = parse(&std::fs::read_to_string(&path).unwrap());
+        let (steps, end) = parse(&std::fs::read_to_string(&path).unwrap());
         let server = start();
         let address = server.addresses().tcp[0].to_string();
+        if updates.as_deref() == Some("ours") {
+            update(&path, &steps, &end, &address, None);
+            continue;
+        }
         differences.extend(play(&name, &steps, &address, None));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Commands that write and need no dialogue about events.
+const WITHOUT_EVENTS: [&str; 3] = [
+    // They are about the form in which a value is kept, or say whose copy something is.
+    "pfdebug",
+    "restore-asking",
+    "xidmprecord",
+];
+
+#[test]
+fn every_command_that_writes_has_a_dialogue_about_its_events() {
+    let mut sent = std::collections::HashSet::new();
+    for path in files().iter().filter(|path| path.display().to_string().contains("events")) {
+        let text = std::fs::read_to_string(path).unwrap();
+        let commands = text.lines().filter_map(|line| line.split_once("> "));
+        sent.extend(commands.filter_map(|(_, line)| Some(line.split(' ').next()?.to_ascii_lowercase())));
+    }
+    let writes = |entry: &&Entry| entry.spec.flags.has(Flags::WRITE);
+    let missing: Vec<String> = commands::all()
+        .filter(writes)
+        .map(Entry::lower_name)
+        .filter(|name| !sent.contains(name) && !WITHOUT_EVENTS.contains(&name.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -237,6 +237,8 @@ impl Command for Quit {
 
 impl SessionCommand for Quit {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
+        // Nothing more is told, also if the connection takes a moment to end.
+        context.instance.pubsub.leave(&context.session.client);
         context.session.close_after_reply();
         Ok(())
     }

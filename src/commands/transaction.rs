@@ -368,7 +368,7 @@ impl SessionCommand for Watch {
         keys.sort_unstable();
         keys.dedup();
         let begun = instance.keyspace.read(origin, &Keys::many(keys.iter().copied()), |tx| {
-            let find = |key: &&Bytes| Ok(tx.meta(key)?.map(|meta| meta.expire_at_ms));
+            let find = |key: &&Bytes| Ok(tx.find(key)?.map(|meta| meta.expire_at_ms));
             let found: Vec<Option<Option<u64>>> = keys.iter().map(find).collect::<Result<_>>()?;
             let begin =
                 |(key, found): (&&Bytes, _)| instance.watches.enter(&session.client, origin.db, key, found);

@@ -229,27 +229,30 @@ impl Value for Vec<f64> {
 
 /// The classes of keyspace events that are published, a set of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct KeyspaceEvents(pub u16);
+pub struct KeyspaceEvents(pub u32);
 
 impl KeyspaceEvents {
     /// `K`: on the key's channel.
-    pub const KEYSPACE: u16 = 1 << 0;
+    pub const KEYSPACE: u32 = 1 << 0;
     /// `E`: on the event's channel.
-    pub const KEYEVENT: u16 = 1 << 1;
-    pub const GENERIC: u16 = 1 << 2;
-    pub const STRING: u16 = 1 << 3;
-    pub const LIST: u16 = 1 << 4;
-    pub const SET: u16 = 1 << 5;
-    pub const HASH: u16 = 1 << 6;
-    pub const ZSET: u16 = 1 << 7;
-    pub const EXPIRED: u16 = 1 << 8;
-    pub const EVICTED: u16 = 1 << 9;
-    pub const STREAM: u16 = 1 << 10;
-    pub const KEY_MISS: u16 = 1 << 11;
-    pub const MODULE: u16 = 1 << 13;
-    pub const NEW: u16 = 1 << 14;
-    /// `A`: every class but key misses and new keys.
-    pub const ALL: u16 = Self::GENERIC
+    pub const KEYEVENT: u32 = 1 << 1;
+    pub const GENERIC: u32 = 1 << 2;
+    pub const STRING: u32 = 1 << 3;
+    pub const LIST: u32 = 1 << 4;
+    pub const SET: u32 = 1 << 5;
+    pub const HASH: u32 = 1 << 6;
+    pub const ZSET: u32 = 1 << 7;
+    pub const EXPIRED: u32 = 1 << 8;
+    pub const EVICTED: u32 = 1 << 9;
+    pub const STREAM: u32 = 1 << 10;
+    pub const KEY_MISS: u32 = 1 << 11;
+    pub const MODULE: u32 = 1 << 13;
+    pub const NEW: u32 = 1 << 14;
+    pub const ARRAY: u32 = 1 << 12;
+    pub const OVERWRITTEN: u32 = 1 << 15;
+    pub const TYPE_CHANGED: u32 = 1 << 16;
+    /// `A`: every class but those of misses, of new keys and of keys that are overwritten.
+    pub const ALL: u32 = Self::GENERIC
         | Self::STRING
         | Self::LIST
         | Self::SET
@@ -258,10 +261,11 @@ impl KeyspaceEvents {
         | Self::EXPIRED
         | Self::EVICTED
         | Self::STREAM
-        | Self::MODULE;
+        | Self::MODULE
+        | Self::ARRAY;
 
     /// In the order in which `CONFIG GET` writes them.
-    const LETTERS: [(u16, char); 14] = [
+    const LETTERS: [(u32, char); 17] = [
         (Self::GENERIC, 'g'),
         (Self::STRING, '$'),
         (Self::LIST, 'l'),
@@ -272,14 +276,20 @@ impl KeyspaceEvents {
         (Self::EVICTED, 'e'),
         (Self::STREAM, 't'),
         (Self::MODULE, 'd'),
+        (Self::ARRAY, 'a'),
+        (Self::NEW, 'n'),
+        (Self::OVERWRITTEN, 'o'),
+        (Self::TYPE_CHANGED, 'c'),
         (Self::KEYSPACE, 'K'),
         (Self::KEYEVENT, 'E'),
         (Self::KEY_MISS, 'm'),
-        (Self::NEW, 'n'),
     ];
 
+    /// Not written beside `A`, as Redis does not either.
+    const UNWRITTEN_BESIDE_ALL: u32 = Self::ALL | Self::NEW | Self::OVERWRITTEN | Self::TYPE_CHANGED;
+
     /// Whether any of these classes is on.
-    pub fn any(self, classes: u16) -> bool {
+    pub fn any(self, classes: u32) -> bool {
         self.0 & classes != 0
     }
 }
@@ -300,7 +310,7 @@ impl Value for KeyspaceEvents {
 
     fn text(&self, _: Kind) -> String {
         let all = self.0 & Self::ALL == Self::ALL;
-        let shortened = if all { Self::ALL } else { 0 };
+        let shortened = if all { Self::UNWRITTEN_BESIDE_ALL } else { 0 };
         let letters = Self::LETTERS.iter().filter(|(class, _)| self.0 & !shortened & class != 0);
         all.then_some('A').into_iter().chain(letters.map(|(_, letter)| *letter)).collect()
     }

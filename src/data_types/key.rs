@@ -103,7 +103,7 @@ pub fn rename(tx: &mut WriteTx, from: &Bytes, to: &Bytes, existing: Existing) ->
 pub fn copy(tx: &mut WriteTx, from: &Bytes, target: (DbIndex, &Bytes), existing: Existing) -> Result<bool> {
     let (target_db, to) = target;
     check_distinct(tx, from, target)?;
-    let source = tx.slot(from)?;
+    let source = tx.slot_read(from)?;
     let Some(meta) = source.meta().cloned() else { return Ok(false) };
     let mut target = slot_in(tx, target_db, to)?;
     if target.meta().is_some() && existing == Existing::Keep {

@@ -10,6 +10,7 @@ pub mod histogram;
 pub mod latency;
 pub mod lifecycle;
 pub mod monitors;
+pub mod notifications;
 pub mod process;
 pub mod pubsub;
 pub mod saves;
@@ -21,7 +22,7 @@ pub mod watches;
 
 use crate::clock::Stopwatch;
 use crate::config::Settings;
-use crate::config::values::AppendFsync;
+use crate::config::values::{AppendFsync, KeyspaceEvents};
 use crate::error;
 use crate::keyspace::Keyspace;
 use crate::keyspace::packing::{
@@ -48,6 +49,7 @@ pub struct Instance {
     pub watches: Arc<watches::Watches>,
     pub monitors: monitors::Monitors,
     pub pubsub: Arc<pubsub::PubSub>,
+    notifications: Arc<notifications::Notifications>,
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
     pub disk_room: Arc<disk_room::DiskRoom>,
@@ -133,6 +135,9 @@ impl Instance {
         keyspace.observe(waiters.clone());
         let watches: Arc<watches::Watches> = Arc::default();
         keyspace.observe(watches.clone());
+        let pubsub: Arc<pubsub::PubSub> = Arc::default();
+        let notifications = Arc::new(notifications::Notifications::new(pubsub.clone()));
+        keyspace.observe(notifications.clone());
         let instance = Instance {
             keyspace: Arc::new(keyspace),
             background: Mutex::new(None),
@@ -143,7 +148,8 @@ impl Instance {
             waiters,
             watches,
             monitors: monitors::Monitors::default(),
-            pubsub: Arc::default(),
+            pubsub,
+            notifications,
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
             disk_room: Arc::default(),
@@ -251,6 +257,9 @@ impl Instance {
         self.keyspace.set_list_listpack(settings.list_listpack);
         self.keyspace.set_packing(packing(settings));
         self.keyspace.cursors().set_most(settings.scan_cursors as usize);
+        let events = settings.notify_keyspace_events;
+        self.notifications.configure(events);
+        self.keyspace.set_tells_misses(events.any(KeyspaceEvents::KEY_MISS));
         self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
         self.latency.configure(settings.latency_monitor_threshold);
         self.stats.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);

@@ -43,7 +43,7 @@ impl Watch {
             return Ok(false);
         }
         tx.select(self.db)?;
-        Ok(tx.meta(&self.key)?.is_some())
+        Ok(tx.find(&self.key)?.is_some())
     }
 
     fn spoil(&self) {

@@ -111,8 +111,16 @@ pub struct Change {
     pub db: DbIndex,
     pub key: Bytes,
     pub event: Event,
-    /// Whether the key was not there before.
-    pub created: bool,
+    pub before: Before,
+}
+
+/// What was under a key before a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    Nothing,
+    /// A value of the same type, if the key has one afterwards.
+    Value,
+    OtherType,
 }
 
 /// What happened in one commit, in order. Most commands change one key, which needs no allocation.
@@ -132,4 +140,7 @@ pub struct Commit {
 /// It never blocks, and never writes.
 pub trait Observer: Send + Sync {
     fn committed(&self, commit: &Commit);
+
+    /// A key that was to be read is not there. Told only while [`crate::keyspace::Keyspace::tells_misses`].
+    fn missed(&self, _db: DbIndex, _key: &Bytes) {}
 }

@@ -99,6 +99,7 @@ pub struct Keyspace {
     expiry: expiry::Schedule,
     expire_fields: OnceLock<field_expiry::ExpireFields>,
     lookups: Lookups,
+    tells_misses: AtomicBool,
     tallies: tally::Tallies,
     has_garbage: AtomicBool,
     max_string_bytes: AtomicU64,
@@ -137,6 +138,7 @@ impl Keyspace {
             expiry: expiry::Schedule::new(),
             expire_fields: OnceLock::new(),
             lookups: Lookups::default(),
+            tells_misses: AtomicBool::new(false),
             tallies: tally::Tallies::default(),
             has_garbage: AtomicBool::new(true),
             max_string_bytes: AtomicU64::new(512 << 20),
@@ -205,6 +207,25 @@ impl Keyspace {
     /// Adds an observer of every commit from here on.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         self.observers.write().push(observer);
+    }
+
+    /// Whether observers are told of keys that were to be read and are not there.
+    pub fn tells_misses(&self) -> bool {
+        self.tells_misses.load(Ordering::Relaxed)
+    }
+
+    /// Switches [`Keyspace::tells_misses`].
+    pub fn set_tells_misses(&self, tells: bool) {
+        self.tells_misses.store(tells, Ordering::Relaxed);
+    }
+
+    fn tell_misses<T>(&self, missed: Vec<(DbIndex, Bytes)>, result: &Result<T>) {
+        if missed.is_empty() || matches!(result, Err(Error::NeedsDisk)) {
+            return;
+        }
+        for observer in self.observers.read().iter() {
+            missed.iter().for_each(|(db, key)| observer.missed(*db, key));
+        }
     }
 
     /// The clock that deadlines are measured by.
@@ -311,6 +332,7 @@ impl Keyspace {
                 tracing::debug!("an expired key could not be deleted: {error}");
             }
         }
+        self.tell_misses(tx.take_missed(), &result);
         result
     }
 
@@ -331,6 +353,7 @@ impl Keyspace {
         let mut tx = WriteTx::new(self, origin.db, origin.tier);
         let result = f(&mut tx);
         self.lookups.add(tx.lookups(), &result);
+        self.tell_misses(tx.take_missed(), &result);
         let value = result?;
         let Finished { batch, changes, replaced, databases, tally } = tx.finish();
         if batch.is_empty() {

@@ -1,6 +1,6 @@
 //! Transactions: what a command sees of the data, and what it is about to change.
 
-use super::event::{Change, Changes, Event};
+use super::event::{Before, Change, Changes, Event};
 use super::overlay::Overlay;
 use super::tally::Tally;
 use super::{DbIndex, Keyspace};
@@ -29,6 +29,8 @@ pub struct ReadTx<'a> {
     dead: RefCell<Vec<(DbIndex, Bytes)>>,
     /// Keys looked up and found, and not found.
     lookups: Cell<(u64, u64)>,
+    /// Those not found, if somebody wants to know.
+    missed: RefCell<Vec<(DbIndex, Bytes)>>,
     /// How the transaction has named the databases, if it emptied or exchanged some.
     databases: Option<Databases>,
     /// What the transaction adds to the counts of keys.
@@ -46,6 +48,7 @@ impl<'a> ReadTx<'a> {
             overlay: Overlay::default(),
             dead: RefCell::new(Vec::new()),
             lookups: Cell::default(),
+            missed: RefCell::default(),
             databases: None,
             additions: BTreeMap::new(),
         }
@@ -53,6 +56,10 @@ impl<'a> ReadTx<'a> {
 
     pub(super) fn lookups(&self) -> (u64, u64) {
         self.lookups.get()
+    }
+
+    pub(super) fn take_missed(&self) -> Vec<(DbIndex, Bytes)> {
+        self.missed.take()
     }
 
     pub(super) fn take_dead(&self) -> Vec<(DbIndex, Bytes)> {
@@ -115,17 +122,34 @@ impl<'a> ReadTx<'a> {
 
     /// The header of a live key. One read.
     pub fn meta(&self, key: &[u8]) -> Result<Option<Meta>> {
-        let (hits, misses) = self.lookups.get();
+        let meta = self.meta_quietly(key)?;
+        if meta.is_none() {
+            self.note_miss(key);
+        }
+        Ok(meta)
+    }
+
+    /// As [`ReadTx::meta`], but no observer is told if the key is not there.
+    pub fn meta_quietly(&self, key: &[u8]) -> Result<Option<Meta>> {
+        let meta = self.find(key)?;
+        self.count_lookup(meta.is_some());
+        Ok(meta)
+    }
+
+    /// As [`ReadTx::meta`], but not counted among the lookups, and no observer is told.
+    pub fn find(&self, key: &[u8]) -> Result<Option<Meta>> {
         let found = self.meta_even_if_dead(&keys::meta(self.namespace, key))?;
-        match found.filter(|meta| !self.note_if_dead(key, meta)) {
-            Some(meta) => {
-                self.lookups.set((hits + 1, misses));
-                Ok(Some(meta))
-            }
-            None => {
-                self.lookups.set((hits, misses + 1));
-                Ok(None)
-            }
+        Ok(found.filter(|meta| !self.note_if_dead(key, meta)))
+    }
+
+    fn count_lookup(&self, found: bool) {
+        let (hits, misses) = self.lookups.get();
+        self.lookups.set(if found { (hits + 1, misses) } else { (hits, misses + 1) });
+    }
+
+    fn note_miss(&self, key: &[u8]) {
+        if self.keyspace.tells_misses() {
+            self.missed.borrow_mut().push((self.db, Bytes::copy_from_slice(key)));
         }
     }
 
@@ -331,6 +355,17 @@ impl<'a> WriteTx<'a> {
         Ok(slot)
     }
 
+    /// As [`WriteTx::slot`], for a command that reads the value as well: it counts among the lookups, and
+    /// observers are told if the key is not there.
+    pub fn slot_read(&mut self, key: &Bytes) -> Result<Slot> {
+        let slot = self.slot(key)?;
+        self.view.count_lookup(slot.meta.is_some());
+        if slot.meta.is_none() {
+            self.view.note_miss(key);
+        }
+        Ok(slot)
+    }
+
     /// A version for a new value whose members lie outside its header.
     pub fn new_version(&self) -> u64 {
         self.view.keyspace.new_version()
@@ -371,32 +406,36 @@ impl<'a> WriteTx<'a> {
         self.set_deadline(slot, old.as_ref().and_then(|old| old.expire_at_ms), meta.expire_at_ms);
         self.set_field_deadline(slot, old.as_ref(), Some(&meta));
         self.write(Space::Meta, &slot.stored_key, Some(meta.encode()));
-        let created = old.is_none();
-        if created {
+        let before = match &old {
+            None => Before::Nothing,
+            Some(old) if old.kind == meta.kind => Before::Value,
+            Some(_) => Before::OtherType,
+        };
+        if before == Before::Nothing {
             self.view.additions.entry(slot.namespace).or_default().keys += 1;
         }
         slot.meta = Some(meta);
-        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created });
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, before });
     }
 
     /// Deletes a key and the members of its value; nothing happens if it is not there. O(1).
     pub fn delete(&mut self, slot: &mut Slot, event: Event) {
         let Some(old) = self.remove(slot) else { return };
         self.delete_members(slot.namespace, &old);
-        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, before: Before::Value });
     }
 
     /// Takes a key's header out and leaves the members where they are, for a [`WriteTx::attach`] of
     /// the same header under another name in the same database (`RENAME`). O(1).
     pub fn detach(&mut self, slot: &mut Slot, event: Event) -> Option<Meta> {
         let old = self.remove(slot)?;
-        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, before: Before::Value });
         Some(old)
     }
 
     /// Reports one more event about a key that was put or deleted (`SET ... EX`: `set`, `expire`).
     pub fn notify(&mut self, slot: &Slot, event: Event) {
-        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, created: false });
+        self.changes.push(Change { db: slot.db, key: slot.key.clone(), event, before: Before::Value });
     }
 
     /// Counts fields of a hash that were deleted because their time had come.

@@ -118,7 +118,8 @@ impl WriteCommand for BitField {
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Vec<Option<i64>>> {
-        let mut slot = tx.slot(&self.key)?;
+        let only_reads = self.operations.iter().all(|(_, action)| *action == Action::Get);
+        let mut slot = if only_reads { tx.slot_read(&self.key)? } else { tx.slot(&self.key)? };
         bitfield::run(tx, &mut slot, &self.operations)
     }
 }

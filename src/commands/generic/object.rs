@@ -82,7 +82,7 @@ macro_rules! object_subcommand {
             }
 
             fn run(&self, $tx: &ReadTx<'_>) -> Result<Reply> {
-                let Some($meta) = $tx.meta(&self.key)? else { return Ok(Reply::Null) };
+                let Some($meta) = $tx.meta_quietly(&self.key)? else { return Ok(Reply::Null) };
                 $answer
             }
         }

@@ -99,7 +99,7 @@ impl WriteCommand for Set {
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        let mut slot = tx.slot(&self.key)?;
+        let mut slot = if self.get { tx.slot_read(&self.key)? } else { tx.slot(&self.key)? };
         let old_deadline = slot.meta().and_then(|meta| meta.expire_at_ms);
         let deadline = self.expiry.resolve(old_deadline, tx.now_ms(), "set")?;
         let old = if self.get { Some(old_value(tx, &slot)?) } else { None };
@@ -228,7 +228,7 @@ impl WriteCommand for GetSet {
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        let mut slot = tx.slot(&self.key)?;
+        let mut slot = tx.slot_read(&self.key)?;
         let old = old_value(tx, &slot)?;
         string::put(tx, &mut slot, &self.value, None, Event::SET);
         Ok(old)
@@ -258,7 +258,7 @@ impl WriteCommand for GetDel {
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        let mut slot = tx.slot(&self.key)?;
+        let mut slot = tx.slot_read(&self.key)?;
         let old = old_value(tx, &slot)?;
         tx.delete(&mut slot, Event::DEL);
         Ok(old)
@@ -298,7 +298,7 @@ impl WriteCommand for GetEx {
     }
 
     fn run(&self, tx: &mut WriteTx<'_>) -> Result<Reply> {
-        let mut slot = tx.slot(&self.key)?;
+        let mut slot = tx.slot_read(&self.key)?;
         let value = old_value(tx, &slot)?;
         let Some(meta) = slot.meta().cloned() else { return Ok(Reply::Null) };
         let deadline = self.expiry.resolve(meta.expire_at_ms, tx.now_ms(), "getex")?;

@@ -67,10 +67,11 @@ section "Slow log and latency" {
 section "Events" {
     /// The classes of keyspace events to publish, a letter each: `K` keyspace, `E` keyevent, `g`
     /// generic, `$` strings, `l` lists, `s` sets, `h` hashes, `z` sorted sets, `x` expired, `e`
-    /// evicted, `t` streams, `d` modules, `m` misses, `n` new keys, `A` for `g$lshzxetd`. Needs `K`
-    /// or `E`; empty turns them off.
+    /// evicted, `t` streams, `d` modules, `a` arrays, `m` misses, `n` new keys, `o` values
+    /// that are overwritten, `c` those by another type, `A` for `g$lshzxetda`. Needs `K` or `E`; empty
+    /// turns them off.
     notify_keyspace_events: KeyspaceEvents = KeyspaceEvents::default(),
-        Word("letters among KEg$lshzxetdmnA"), [Runtime, NoEffect];
+        Word("letters among KEg$lshzxetdamnocA"), [Runtime];
     /// How many keys may be tracked for clients' caches.
     tracking_table_max_keys: u64 = 1_000_000, integer(0, I64_MAX as i128), [Runtime, NoEffect];
 }
