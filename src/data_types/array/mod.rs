@@ -250,11 +250,15 @@ impl Array {
             let gap = if span.reverse { next.checked_sub(index) } else { index.checked_sub(next) };
             // A damaged page may have any index.
             let gap = gap.filter(|_| (span.low..=span.high).contains(&index)).ok_or(BAD)?;
+            // Nor is the count true that the caller has limited the span by.
+            found.try_reserve(gap as usize).map_err(|_| BAD)?;
             found.extend(std::iter::repeat_n(None, gap as usize));
             found.push(Some(value));
             next = if span.reverse { index.wrapping_sub(1) } else { index + 1 };
             Ok(ControlFlow::Continue(()))
         })?;
+        let missing = (span.len() as usize).saturating_sub(found.len());
+        found.try_reserve(missing).map_err(|_| BAD)?;
         found.resize(span.len() as usize, None);
         Ok(found)
     }
