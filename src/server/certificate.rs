@@ -1,68 +1,20 @@
 //! What a certificate says of its owner.
 
-/// A value in DER: its tag and its content. Lengths beyond what a certificate has are refused.
-struct Value<'a> {
-    tag: u8,
-    content: &'a [u8],
-}
+use x509_cert::Certificate;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode, Tag, Tagged};
 
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const OBJECT_ID: u8 = 0x06;
-/// The version of a certificate, which may be left out.
-const VERSION: u8 = 0xa0;
-/// `id-at-commonName`, 2.5.4.3.
-const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
-/// UTF8String, PrintableString, TeletexString, IA5String.
-const TEXTS: [u8; 4] = [0x0c, 0x13, 0x14, 0x16];
-
-/// Takes the first value off `der`.
-fn take<'a>(der: &mut &'a [u8]) -> Option<Value<'a>> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let digits = usize::from(first & 0x7f);
-        if !(1..=3).contains(&digits) {
-            return None;
-        }
-        let (number, rest) = rest.split_at_checked(digits)?;
-        (number.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    *der = rest;
-    Some(Value { tag, content })
-}
-
-fn take_tagged<'a>(der: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
-    take(der).filter(|value| value.tag == tag).map(|value| value.content)
-}
+/// `id-at-commonName`.
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const TEXTS: [Tag; 4] = [Tag::Utf8String, Tag::PrintableString, Tag::TeletexString, Tag::Ia5String];
 
 /// The first common name of a certificate's subject; none if there is none that is text.
 pub fn common_name(der: &[u8]) -> Option<String> {
-    let mut certificate = take_tagged(&mut { der }, SEQUENCE)?;
-    let mut fields = take_tagged(&mut certificate, SEQUENCE)?;
-    if fields.first() == Some(&VERSION) {
-        take(&mut fields)?;
-    }
-    // Serial number, algorithm, issuer, validity.
-    for _ in 0..4 {
-        take(&mut fields)?;
-    }
-    let mut subject = take_tagged(&mut fields, SEQUENCE)?;
-    while !subject.is_empty() {
-        let mut attributes = take_tagged(&mut subject, SET)?;
-        while !attributes.is_empty() {
-            let mut attribute = take_tagged(&mut attributes, SEQUENCE)?;
-            if take_tagged(&mut attribute, OBJECT_ID)? == COMMON_NAME {
-                let name = take(&mut attribute).filter(|name| TEXTS.contains(&name.tag))?;
-                let name = std::str::from_utf8(name.content).ok()?;
-                return (!name.contains('\0')).then(|| name.to_owned());
-            }
-        }
-    }
-    None
+    let subject = Certificate::from_der(der).ok()?.tbs_certificate.subject;
+    let mut attributes = subject.0.iter().flat_map(|attributes| attributes.0.iter());
+    let name = &attributes.find(|attribute| attribute.oid == COMMON_NAME)?.value;
+    let text = std::str::from_utf8(name.value()).ok().filter(|_| TEXTS.contains(&name.tag()))?;
+    (!text.contains('\0')).then(|| text.to_owned())
 }
 
 #[cfg(test)]
