@@ -29,3 +29,5 @@ if ! cmp -s "$source/package-lock.json" "$directory/.package-lock.json"; then
     npm install --no-save --omit=optional --prefix "$directory" --ignore-scripts --no-audit --no-fund --loglevel=error
     cp "$source/package-lock.json" "$directory/.package-lock.json"
 fi
+
+scripts/venv.sh "$directory/venv" tests/apps/python/requirements.txt

@@ -45,11 +45,19 @@ def javascript(name, **options):
     return Program(name, command, environment={"NODE_PATH": str(INSTALLED / "node_modules")}, **options)
 
 
+def python(name, **options):
+    # -B: the caches of compiled modules would lie in the work tree.
+    command = [str(INSTALLED / "venv" / "bin" / "python"), "-B", str(HERE / "python" / f"{name}.py")]
+    return Program(name, command, environment={"PYTHONDONTWRITEBYTECODE": "1"}, **options)
+
+
 PROGRAMS = [
     javascript("bullmq", seconds=240),
     javascript("ioredis"),
     javascript("node_redis"),
     javascript("socketio"),
+    python("redis_py_asyncio"),
+    python("django_cache"),
 ]
 
 
