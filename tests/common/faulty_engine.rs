@@ -52,6 +52,8 @@ pub struct Work {
     /// Records that scans came to.
     pub scanned: AtomicU64,
     pub writes: AtomicU64,
+    /// Bytes of all keys and values.
+    pub written_bytes: AtomicU64,
     pub deleted_ranges: AtomicU64,
 }
 
@@ -151,6 +153,9 @@ impl Engine for FaultyEngine {
         }
         let work = &self.faults.work;
         work.writes.fetch_add(batch.writes.len() as u64, SeqCst);
+        let bytes =
+            batch.writes.iter().map(|(_, key, value)| key.len() + value.as_ref().map_or(0, Bytes::len));
+        work.written_bytes.fetch_add(bytes.sum::<usize>() as u64, SeqCst);
         work.deleted_ranges.fetch_add(batch.deleted_ranges.len() as u64, SeqCst);
         let seq = self.memory.commit(batch)?;
         self.faults.committed.fetch_max(seq, SeqCst);

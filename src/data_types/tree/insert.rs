@@ -193,9 +193,43 @@ impl Tree {
             (_, 0) if spot.first => Fill::FromBack,
             _ => Fill::Halves,
         };
+        if range.is_empty() && spot.link.id != ROOT && self.limits.stands_alone(&leaf) {
+            let parts = self.put_beside(spot.link.id, &leaf, range.start == 0, entries, fill)?;
+            return Ok(Grown { replaced: None, fill, parts });
+        }
         let replaced = (!range.is_empty()).then(|| leaf.entry(range.start));
         let parts = self.settle_leaf(spot.link.id, leaf.spliced(range, entries), fill)?;
         Ok(Grown { replaced, fill, parts })
+    }
+
+    /// Puts entries beside one that has a leaf of its own: that page, which is large, is not written.
+    fn put_beside(
+        &mut self,
+        id: u64,
+        alone: &Leaf,
+        before: bool,
+        entries: &[&[u8]],
+        fill: Fill,
+    ) -> Result<Vec<Child>> {
+        let separator =
+            |left: &[u8], right: &[u8]| Bytes::copy_from_slice((self.limits.separator)(left, right));
+        let (entry, first, last) = (alone.entry(0), entries[0], entries[entries.len() - 1]);
+        let parting = if before { separator(last, &entry) } else { separator(&entry, first) };
+        let new_id = self.new_page(1)?;
+        let mut parts = self.settle_leaf(new_id, Leaf::empty().spliced(0..0, entries), fill)?;
+        if parts.is_empty() {
+            let link = Link { id: new_id, count: entries.len() as u64 };
+            parts.push(Child { link, separator: Bytes::new() });
+        }
+        let mut alone = Child { link: Link { id, count: 1 }, separator: Bytes::new() };
+        if before {
+            alone.separator = parting;
+            parts.push(alone);
+        } else {
+            parts[0].separator = parting;
+            parts.insert(0, alone);
+        }
+        Ok(parts)
     }
 
     /// Keeps a leaf; if it is too large, as several, which it returns. Those of the root are all new.

@@ -81,6 +81,11 @@ impl Limits {
         count <= 1 || (count <= self.leaf_entries && bytes <= self.leaf_bytes)
     }
 
+    /// Whether a leaf has one entry that no other can stand beside.
+    pub(super) fn stands_alone(&self, leaf: &Leaf) -> bool {
+        leaf.count() == 1 && leaf.page().len() > self.leaf_bytes
+    }
+
     pub(super) fn inner_fits(&self, children: usize, bytes: usize) -> bool {
         children <= self.inner_entries && (children <= 4 || bytes <= self.inner_bytes)
     }
