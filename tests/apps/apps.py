@@ -57,7 +57,11 @@ PROGRAMS = [
     javascript("node_redis"),
     javascript("socketio"),
     python("redis_py_asyncio"),
+    python("celery_app", seconds=150),
+    python("rq_app"),
     python("django_cache"),
+    python("redis_om_models"),
+    python("locks"),
 ]
 
 

@@ -5,6 +5,8 @@ import sys
 import time
 import traceback
 
+import redis
+
 HOST = os.environ.get("APP_HOST", "127.0.0.1")
 PORT = int(os.environ.get("APP_PORT", "6379"))
 URL = f"redis://{HOST}:{PORT}"
@@ -20,16 +22,34 @@ def until(condition, what, seconds=20.0):
     return value
 
 
-def run(checks):
-    """Runs functions, named by their first line of documentation; ends the process."""
-    failed = 0
+class Skip(Exception):
+    """The server lacks a command."""
+
+
+def needs(*commands):
+    """Skips the check that calls this, unless the server has the commands."""
+    with redis.Redis(HOST, PORT, protocol=2) as client:
+        client.response_callbacks.clear()
+        for command, information in zip(commands, client.execute_command("COMMAND INFO", *commands)):
+            if not information:
+                raise Skip(f"the server has no {command}")
+
+
+def run(checks, commands=()):
+    """Runs functions, named by their first line of documentation, all of which need `commands`; ends the process."""
+    failed = skipped = 0
     for check in checks:
         began = time.monotonic()
         try:
+            needs(*commands)
             check()
             print(f"ok      {check.__doc__} ({(time.monotonic() - began) * 1000:.0f} ms)", flush=True)
+        except Skip as reason:
+            skipped += 1
+            print(f"skipped {check.__doc__}: {reason}", flush=True)
         except Exception:
             failed += 1
             print(f"FAILED  {check.__doc__}\n{traceback.format_exc()}", flush=True)
-    print(f"{len(checks) - failed} passed, {failed} failed", flush=True)
+    told = f", {skipped} skipped" if skipped else ""
+    print(f"{len(checks) - failed - skipped} passed, {failed} failed{told}", flush=True)
     sys.exit(1 if failed else 0)

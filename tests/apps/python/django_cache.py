@@ -3,7 +3,7 @@
 import time
 
 import django
-from checks import URL, run
+from checks import URL, needs, run
 from django.conf import settings
 
 settings.configure(
@@ -65,10 +65,18 @@ def sessions():
     assert "user" not in SessionStore(session.session_key)
 
 
+def locks():
+    """a lock of the cache"""
+    needs("EVALSHA")
+    with cache.lock("lock", timeout=10):
+        assert cache.lock("lock", timeout=10).acquire(blocking=False) is False
+    assert cache.lock("lock", timeout=10).acquire(blocking=False) is True
+
+
 def clear():
     """clear leaves nothing"""
     cache.clear()
     assert cache.get("forever") is None
 
 
-run([values, counters, many, sessions, clear])
+run([values, counters, many, sessions, locks, clear])
