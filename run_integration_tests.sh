@@ -26,10 +26,7 @@ wait "$part"
 [ $# -eq 0 ] || exit 0
 
 printf '\n== programs of the registries\n'
-code=0
-scripts/apps.sh "$CARGO_TARGET_DIR/apps" || code=$?
-[ $code -ne 3 ] || exit 0
-[ $code -eq 0 ] || exit $code
+scripts/apps.sh "$CARGO_TARGET_DIR/apps"
 python3 tests/apps/apps.py &
 part=$!
 wait "$part"

@@ -3,31 +3,54 @@
 #
 #   scripts/apps.sh directory
 #
-# Exits with 3 where Node.js is older than the programs need.
+# A language whose tools are missing or too old here is skipped: the reason stands in directory/skipped, one line for
+# each such language, and apps.py counts its programs as skipped. Anything else that fails ends this with an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-directory=$1
-mkdir -p "$directory"
-directory=$(cd "$directory" && pwd)
+mkdir -p "$1"
+directory=$(cd "$1" && pwd)
+source=tests/apps
+: >"$directory/skipped"
 
-# Debian 12 has version 18.
-version=$(node --version)
-version=${version#v}
-if [ "${version%%.*}" -lt 20 ]; then
-    echo "setup: the programs of tests/apps are skipped: they need Node.js 20 or newer, here is $version"
-    exit 3
-fi
+# Whether a language's tool is there in this version or a newer one: usable language tool wanted version
+usable() {
+    local language=$1 tool=$2 wanted=$3 version=$4 reason=
+    if [ -z "$version" ]; then
+        reason="there is no $tool"
+    elif [ "$(printf '%s\n%s\n' "$wanted" "$version" | sort -V | head -n 1)" != "$wanted" ]; then
+        reason="it needs $tool $wanted or newer, here is $version"
+    fi
+    [ -n "$reason" ] || return 0
+    echo "setup: the $language programs of tests/apps are skipped: $reason"
+    echo "$language: $reason" >>"$directory/skipped"
+    return 1
+}
 
-# The lock file is the stamp: it is copied last.
-source=tests/apps/javascript
-if ! cmp -s "$source/package-lock.json" "$directory/.package-lock.json"; then
-    echo "setup: npm packages of $source/package-lock.json into $directory"
-    cp "$source/package.json" "$source/package-lock.json" "$directory"
+# Debian 12 has Node.js 18.
+javascript() {
+    usable javascript Node.js 20 "$(node --version 2>/dev/null | tr -d v)" || return 0
+    cmp -s $source/javascript/package-lock.json "$directory/.package-lock.json" && return 0
+    echo "setup: npm packages of $source/javascript/package-lock.json into $directory"
+    cp $source/javascript/package.json $source/javascript/package-lock.json "$directory"
     rm -rf "$directory/node_modules"
     # `npm ci` wants an optional package's builds for all platforms in the lock file, and not every registry has them all.
     # `npm install` takes the versions of the lock file as well.
     npm install --no-save --omit=optional --prefix "$directory" --ignore-scripts --no-audit --no-fund --loglevel=error
-    cp "$source/package-lock.json" "$directory/.package-lock.json"
-fi
+    # The lock file is the stamp: it is copied last.
+    cp $source/javascript/package-lock.json "$directory/.package-lock.json"
+}
 
-scripts/venv.sh "$directory/venv" tests/apps/python/requirements.txt
+python() {
+    usable python Python 3.11 "$(python3 -c 'import platform; print(platform.python_version())')" || return 0
+    scripts/venv.sh "$directory/venv" $source/python/requirements.txt
+}
+
+go_programs() {
+    usable go Go 1.18 "$(go env GOVERSION 2>/dev/null | tr -d go)" || return 0
+    # Go itself knows what is built already.
+    (cd $source/go && go build -buildvcs=false -o "$directory/go_redis" .)
+}
+
+javascript
+python
+go_programs

@@ -69,9 +69,10 @@ install_rust_components() {
     done
 }
 
-# Node.js often comes from elsewhere than Debian; scripts/apps.sh looks whether it is recent enough.
-install_node() {
+# Languages often come from elsewhere than Debian; scripts/apps.sh looks whether they are recent enough.
+install_languages() {
     command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm
+    command -v go >/dev/null || install_packages golang-go
 }
 
 [ $# -gt 0 ] || { say "usage: $0 build|test|apps|example|conformance|bench ..." >&2; exit 2; }
@@ -86,6 +87,6 @@ for job in "$@"; do
     case $job in
     build) check_rust ;;
     test) check_rust && install_rust_components ;;
-    apps) install_node ;;
+    apps) install_languages ;;
     esac
 done

@@ -35,6 +35,7 @@ class Program:
     """A program: the words that start it, and how many seconds it may take."""
 
     name: str
+    language: str
     command: list
     seconds: int = 90
     environment: dict = dataclasses.field(default_factory=dict)
@@ -42,13 +43,13 @@ class Program:
 
 def javascript(name, **options):
     command = ["node", str(HERE / "javascript" / f"{name}.js")]
-    return Program(name, command, environment={"NODE_PATH": str(INSTALLED / "node_modules")}, **options)
+    return Program(name, "javascript", command, environment={"NODE_PATH": str(INSTALLED / "node_modules")}, **options)
 
 
 def python(name, **options):
     # -B: the caches of compiled modules would lie in the work tree.
     command = [str(INSTALLED / "venv" / "bin" / "python"), "-B", str(HERE / "python" / f"{name}.py")]
-    return Program(name, command, environment={"PYTHONDONTWRITEBYTECODE": "1"}, **options)
+    return Program(name, "python", command, environment={"PYTHONDONTWRITEBYTECODE": "1"}, **options)
 
 
 PROGRAMS = [
@@ -56,12 +57,14 @@ PROGRAMS = [
     javascript("ioredis"),
     javascript("node_redis"),
     javascript("socketio"),
+    python("redis_py_sync"),
     python("redis_py_asyncio"),
     python("celery_app", seconds=150),
     python("rq_app"),
     python("django_cache"),
     python("redis_om_models"),
     python("locks"),
+    Program("go_redis", "go", [str(INSTALLED / "go_redis")]),
 ]
 
 
@@ -76,6 +79,12 @@ class Outcome:
     def __str__(self):
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         return f"{self.passed} of {self.passed + self.failed}{skipped}, {self.seconds:.0f} s"
+
+
+def skipped_languages():
+    """The languages that scripts/apps.sh could not install, and why."""
+    lines = (INSTALLED / "skipped").read_text().splitlines()
+    return dict(line.split(": ", 1) for line in lines)
 
 
 def server_of(kind):
@@ -144,7 +153,7 @@ def outcome_of(output, returncode, seconds):
 def table(programs, kinds, outcomes):
     """One line for each program, one column for each kind of server."""
     rows = [["program", *kinds]]
-    rows += [[program.name, *(str(outcomes[program.name, kind]) for kind in kinds)] for program in programs]
+    rows += [[program.name, *(str(outcomes.get((program.name, kind), "skipped")) for kind in kinds)] for program in programs]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
@@ -164,8 +173,13 @@ def main():
         parser.error("no such program or server")
 
     outcomes = {}
+    reasons = skipped_languages()
+    missing = [program for program in programs if program.language in reasons]
+    for program in missing:
+        print(f"-- {program.name} is skipped: {reasons[program.language]}")
+    runnable = [program for program in programs if program not in missing]
     with concurrent.futures.ThreadPoolExecutor(options.together) as pool:
-        runs = {pool.submit(run_program, program, kind): (program.name, kind) for program in programs for kind in kinds}
+        runs = {pool.submit(run_program, program, kind): (program.name, kind) for program in runnable for kind in kinds}
         for run in concurrent.futures.as_completed(runs):
             name, kind = runs[run]
             try:
@@ -183,7 +197,7 @@ def main():
         print(f"{unfair} checks fail with redis-server, or are skipped there: they are not fair")
     ours = [outcome for (_, kind), outcome in outcomes.items() if kind == "diskdb"]
     failed = sum(outcome.failed for outcome in ours) + unfair
-    skipped = sum(outcome.skipped for outcome in ours)
+    skipped = sum(outcome.skipped for outcome in ours) + len(missing)
     passed = sum(outcome.passed for outcome in ours)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
