@@ -51,6 +51,12 @@ go_programs() {
     (cd $source/go && go build -buildvcs=false -o "$directory/go_redis" .)
 }
 
+rust() {
+    usable rust Cargo 1.88 "$(cargo --version 2>/dev/null | cut -d ' ' -f 2)" || return 0
+    CARGO_TARGET_DIR="$directory/rust" cargo build --quiet --locked --manifest-path $source/rust/Cargo.toml
+}
+
 javascript
 python
 go_programs
+rust

@@ -52,11 +52,16 @@ def python(name, **options):
     return Program(name, "python", command, environment={"PYTHONDONTWRITEBYTECODE": "1"}, **options)
 
 
+def rust(name):
+    return Program(name, "rust", [str(INSTALLED / "rust" / "debug" / name)])
+
+
 PROGRAMS = [
     javascript("bullmq", seconds=240),
     javascript("ioredis"),
     javascript("node_redis"),
     javascript("socketio"),
+    javascript("redlock"),
     python("redis_py_sync"),
     python("redis_py_asyncio"),
     python("celery_app", seconds=150),
@@ -65,6 +70,8 @@ PROGRAMS = [
     python("redis_om_models"),
     python("locks"),
     Program("go_redis", "go", [str(INSTALLED / "go_redis")]),
+    rust("redis_rs"),
+    rust("fred"),
 ]
 
 
