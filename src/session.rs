@@ -6,6 +6,7 @@ use crate::instance::acl::rights::Rights;
 use crate::instance::acl::{Acl, DEFAULT_USER, User};
 use crate::instance::clients::{Client, ClientAddress, ClientFlag, Transport, Unblock};
 use crate::instance::pubsub::Deliveries;
+use crate::instance::tracking::Mode;
 use crate::instance::waiters::Ticket;
 use crate::instance::watches::Watch;
 use crate::keyspace::DbIndex;
@@ -116,6 +117,10 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// The keys that must not change before `EXEC`.
     pub watched: Vec<Arc<Watch>>,
+    /// How the client tracks the keys that it reads, if it does.
+    pub tracking: Option<Mode>,
+    /// `CLIENT CACHING` was said of the command that comes next.
+    pub caching: bool,
     /// What commands of a transaction have published, which leaves after its commit.
     pub published: Deliveries,
 }
@@ -151,6 +156,8 @@ impl Session {
             fieldsets: HashMap::new(),
             transaction: None,
             watched: Vec::new(),
+            tracking: None,
+            caching: false,
             published: Deliveries::new(),
         }
     }
@@ -169,6 +176,17 @@ impl Session {
         self.watched.drain(..).for_each(|watch| instance.watches.leave(&watch));
         self.client.set_flag(ClientFlag::DirtyWatch, false);
         self.note_watched();
+    }
+
+    /// Tracks what is read from now on in this way, or no more. Of those that want broadcasts, the prefixes
+    /// come to those that there are.
+    pub fn track(&mut self, instance: &Instance, mode: Option<Mode>, prefixes: &[Bytes]) {
+        match mode {
+            Some(mode) => instance.tracking.enter(&self.client, mode, prefixes),
+            None => instance.tracking.leave(&self.client),
+        }
+        self.tracking = mode;
+        self.caching &= mode.is_some();
     }
 
     /// Lets others see how much is watched.

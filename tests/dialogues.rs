@@ -8,6 +8,7 @@
 //! # A remark. Each file begins with an empty server.
 //! #! resp3 a        client `a` speaks RESP3 (at its beginning)
 //! #! sleep 50ms
+//! #! ids            numbers that are clients' ids are written `{a}` in what comes of the next step
 //! #! since 7.2      what comes of the next step is not for older judges; `diskdb`: for none
 //! a> SUBSCRIBE x ;; PING
 //! a< *3|$9|subscribe|$1|x|:1|*2|$4|pong|$0||
@@ -16,7 +17,7 @@
 //! b< :1|
 //! ```
 //!
-//! `|` is the end of a line. Who is not named after a step gets nothing.
+//! `|` is the end of a line; `{a}` in what is sent is the id of client `a`. Who is not named after a step gets nothing.
 
 mod common;
 
@@ -48,8 +49,9 @@ struct Step {
     resp3: Vec<String>,
     sleep: Duration,
     since: Option<String>,
+    shows_ids: bool,
     client: String,
-    requests: Vec<u8>,
+    requests: String,
     expected: BTreeMap<String, String>,
 }
 
@@ -80,13 +82,14 @@ fn parse(text: &str) -> (Vec<Step>, String) {
                 let ms = time.strip_suffix("ms").and_then(|ms| ms.parse().ok()).expect("sleep 50ms");
                 next.sleep = Duration::from_millis(ms);
             }
+            ["#!", "ids"] => next.shows_ids = true,
             ["#!", "since", version] => next.since = Some(version.to_string()),
             [] => {}
             [first, ..] if first.starts_with('#') => {}
             _ => {
                 let (client, commands) = line.split_once("> ").expect("a line of a client");
                 next.client = client.to_owned();
-                next.requests = encode(commands);
+                next.requests = commands.to_owned();
                 next.line = index + 1;
                 steps.push(std::mem::take(&mut next));
             }
@@ -101,24 +104,29 @@ fn shown(bytes: &[u8]) -> String {
     text.replace("\\r\\n", "|").replace("\\\"", "\"").replace("\\'", "'")
 }
 
-struct Client(TcpStream);
+struct Client {
+    stream: TcpStream,
+    id: String,
+}
 
 impl Client {
     fn connect(address: &str, resp3: bool) -> Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut client = Client(stream);
+        let mut client = Client { stream, id: String::new() };
         if resp3 {
-            client.0.write_all(b"HELLO 3\r\n").unwrap();
+            client.stream.write_all(b"HELLO 3\r\n").unwrap();
             client.until_quiet();
         }
+        client.stream.write_all(b"CLIENT ID\r\n").unwrap();
+        client.id = client.read(":1|", &mut Vec::new());
         client
     }
 
     fn read_some(&mut self, patience: Duration) -> Vec<u8> {
-        self.0.set_read_timeout(Some(patience)).unwrap();
+        self.stream.set_read_timeout(Some(patience)).unwrap();
         let mut buffer = vec![0; 1 << 16];
-        match self.0.read(&mut buffer) {
+        match self.stream.read(&mut buffer) {
             Ok(read) => buffer.truncate(read),
             Err(error) if error.kind() == ErrorKind::Interrupted => return self.read_some(patience),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -176,15 +184,30 @@ impl Play<'_> {
             self.owes = false;
             self.skip();
         }
-        let client = self
-            .clients
-            .entry(step.client.clone())
-            .or_insert_with(|| (Client::connect(self.address, resp3.contains(&step.client)), Vec::new()));
-        client.0.0.write_all(&step.requests).unwrap();
+        let mut requests = step.requests.clone();
+        while let Some((before, rest)) = requests.split_once('{') {
+            let (name, after) = rest.split_once('}').expect("the name of a client");
+            let id = self.client(name, resp3).id.trim_matches([':', '|']).to_owned();
+            requests = format!("{before}{id}{after}");
+        }
+        self.client(&step.client, resp3).stream.write_all(&encode(&requests)).unwrap();
         if !step.expected.contains_key(&step.client) {
             // It begins to wait, perhaps, and no reply says so.
             std::thread::sleep(2 * QUIET);
         }
+    }
+
+    fn client(&mut self, name: &str, resp3: &[String]) -> &mut Client {
+        let connect = || (Client::connect(self.address, resp3.iter().any(|other| other == name)), Vec::new());
+        &mut self.clients.entry(name.to_owned()).or_insert_with(connect).0
+    }
+
+    /// What was received at a step as the files write it.
+    fn named(&self, step: &Step, mut received: String) -> String {
+        for (name, (client, _)) in self.clients.iter().filter(|_| step.shows_ids) {
+            received = received.replace(&client.id, &format!(":{{{name}}}|"));
+        }
+        received
     }
 
     /// Whether the judge is too old to know what comes of the step.
@@ -200,8 +223,14 @@ impl Play<'_> {
     /// What each client got, as far as it is expected.
     fn received(&mut self, step: &Step, all: bool) -> BTreeMap<String, String> {
         let mut received = BTreeMap::new();
+        let ids: Vec<_> = self.clients.iter().map(|(name, (client, _))| (name, client.id.clone())).collect();
+        let numbered = |expected: &String| {
+            ids.iter().fold(expected.clone(), |text, (name, id)| text.replace(&format!(":{{{name}}}|"), id))
+        };
+        let expected: BTreeMap<_, _> =
+            step.expected.iter().map(|(name, text)| (name, numbered(text))).collect();
         for (name, (client, unread)) in &mut self.clients {
-            let got = match step.expected.get(name) {
+            let got = match expected.get(name) {
                 _ if all => client.until_quiet(),
                 Some(expected) => client.read(expected, unread),
                 None => continue,
@@ -210,7 +239,8 @@ impl Play<'_> {
                 received.insert(name.clone(), got);
             }
         }
-        received
+        let named = |(name, got)| (name, self.named(step, got));
+        received.into_iter().map(named).collect()
     }
 }
 
@@ -274,7 +304,7 @@ fn files() -> Vec<PathBuf> {
 
 fn redis_version(address: &str) -> String {
     let mut client = Client::connect(address, false);
-    client.0.write_all(b"INFO server\r\n").unwrap();
+    client.stream.write_all(b"INFO server\r\n").unwrap();
     let info = client.until_quiet();
     let version = info.split("redis_version:").nth(1).and_then(|rest| rest.split('|').next());
     version.expect("a version").to_owned()

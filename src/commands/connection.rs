@@ -239,6 +239,7 @@ impl SessionCommand for Quit {
     fn run(self, context: &mut Context<'_>) -> Result<()> {
         // Nothing more is told, also if the connection takes a moment to end.
         context.instance.pubsub.leave(&context.session.client);
+        context.instance.tracking.leave(&context.session.client);
         context.session.close_after_reply();
         Ok(())
     }
@@ -261,6 +262,7 @@ impl SessionCommand for Reset {
         super::transaction::end(context.session, context.instance);
         context.instance.monitors.leave(&context.session.client);
         context.instance.pubsub.leave(&context.session.client);
+        context.session.track(context.instance, None, &[]);
         context.session.reset(&context.instance.acl);
         Ok(Reply::Simple("RESET".into()))
     }

@@ -376,6 +376,14 @@ fn unknown(words: &[Bytes]) -> Error {
 /// [`crate::storage::ReadTier::Memory`]: nothing has happened then, run it again in the other tier;
 /// [`Error::Paused`] and [`Error::Blocked`]: nothing has happened either, run it again later.
 pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
+    let result = dispatch(context, words);
+    if context.session.caching && !result.as_ref().is_err_and(Error::asks_again) {
+        client::end_caching(context.session, words);
+    }
+    result
+}
+
+fn dispatch(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     let instance = context.instance;
     let (found, name_words) = match find(words) {
         Ok(found) => found,
@@ -402,7 +410,7 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
     let follows_at_once = std::mem::take(&mut context.session.follows_at_once);
     let lap = context.session.lap.filter(|_| follows_at_once);
     let stopwatch = lap.unwrap_or_else(Stopwatch::start);
-    let result = (found.entry.run)(context, &mut args);
+    let result = run_found(context, found, &mut args);
     let (ns, lap) = stopwatch.lap();
     context.session.lap = Some(lap);
     observe::called(context, found, words, ns, &result);
@@ -418,6 +426,12 @@ pub fn execute(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
         let _ = instance.waiters.serve(instance, context.session.tier);
     }
     result
+}
+
+/// Runs a command that nothing stands in the way of.
+fn run_found(context: &mut Context, found: &Found, args: &mut Args) -> Result<Reply> {
+    client::remember(context, found, args.words());
+    (found.entry.run)(context, args)
 }
 
 /// Whether the client may run the command with so many words.

@@ -300,7 +300,7 @@ fn run_call(instance: &Instance, session: &mut Session, tx: &mut WriteTx<'_>, ca
     let stopwatch = Stopwatch::start();
     let result = tx.part(|tx| {
         let mut context = Context { instance, session, joined: Some(tx) };
-        (found.entry.run)(&mut context, &mut args)
+        super::run_found(&mut context, found, &mut args)
     });
     let (ns, _) = stopwatch.lap();
     match result {

@@ -12,7 +12,7 @@ use crate::protocol::{Dialect, Message};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// How a client is connected.
@@ -121,6 +121,11 @@ pub enum ClientFlag {
     CloseAfterReply = 1 << 6,
     NoEvict = 1 << 7,
     NoTouch = 1 << 8,
+    Tracking = 1 << 9,
+    /// Whom it redirects to has gone.
+    BrokenRedirect = 1 << 10,
+    /// It tracks by prefixes.
+    Broadcast = 1 << 11,
 }
 
 /// What becomes of a command that waits for data when somebody else ends its wait.
@@ -157,6 +162,8 @@ pub struct Client {
     db: AtomicU32,
     dialect: AtomicU8,
     flags: AtomicU32,
+    /// -1: the client does not track; 0: it redirects to nobody.
+    redirect: AtomicI64,
     /// See `commands::name_of`; 0 before the first.
     last_command: AtomicU32,
     killed: AtomicBool,
@@ -178,6 +185,7 @@ impl Client {
             db: AtomicU32::new(0),
             dialect: AtomicU8::new(Dialect::Resp2 as u8),
             flags: AtomicU32::new(0),
+            redirect: AtomicI64::new(-1),
             last_command: AtomicU32::new(0),
             killed: AtomicBool::new(false),
             block: AtomicU8::new(block::NONE),
@@ -266,7 +274,18 @@ impl Client {
         self.dialect.store(dialect as u8, Ordering::Relaxed);
     }
 
-    /// Sets or clears a flag. Only the owner does, but for [`ClientFlag::DirtyWatch`].
+    /// Who is told in the client's place of what it tracks; 0 is nobody, -1 that it does not track.
+    pub fn redirect(&self) -> i64 {
+        self.redirect.load(Ordering::Relaxed)
+    }
+
+    /// Notes what [`Client::redirect`] says.
+    pub(super) fn set_redirect(&self, redirect: i64) {
+        self.redirect.store(redirect, Ordering::Relaxed);
+    }
+
+    /// Sets or clears a flag. Only the owner does, but for [`ClientFlag::DirtyWatch`] and
+    /// [`ClientFlag::BrokenRedirect`].
     pub fn set_flag(&self, flag: ClientFlag, set: bool) {
         if set {
             self.flags.fetch_or(flag as u32, Ordering::Relaxed);

@@ -17,6 +17,7 @@ pub mod saves;
 pub mod settings;
 pub mod slowlog;
 pub mod stats;
+pub mod tracking;
 pub mod waiters;
 pub mod watches;
 
@@ -50,6 +51,7 @@ pub struct Instance {
     pub monitors: monitors::Monitors,
     pub pubsub: Arc<pubsub::PubSub>,
     notifications: Arc<notifications::Notifications>,
+    pub tracking: Arc<tracking::Tracking>,
     pub latency: Latency,
     pub lifecycle: lifecycle::Lifecycle,
     pub disk_room: Arc<disk_room::DiskRoom>,
@@ -138,11 +140,14 @@ impl Instance {
         let pubsub: Arc<pubsub::PubSub> = Arc::default();
         let notifications = Arc::new(notifications::Notifications::new(pubsub.clone()));
         keyspace.observe(notifications.clone());
+        let clients: Arc<clients::Clients> = Arc::default();
+        let tracking = Arc::new(tracking::Tracking::new(clients.clone()));
+        keyspace.observe(tracking.clone());
         let instance = Instance {
             keyspace: Arc::new(keyspace),
             background: Mutex::new(None),
             acl: acl::Acl::new(catalog, &settings.requirepass),
-            clients: Arc::default(),
+            clients,
             stats,
             slowlog: Slowlog::new(-1, 0),
             waiters,
@@ -150,6 +155,7 @@ impl Instance {
             monitors: monitors::Monitors::default(),
             pubsub,
             notifications,
+            tracking,
             latency: Latency::default(),
             lifecycle: lifecycle::Lifecycle::default(),
             disk_room: Arc::default(),
@@ -201,6 +207,7 @@ impl Instance {
     pub fn forget(&self, client: &Arc<clients::Client>) {
         self.monitors.leave(client);
         self.pubsub.leave(client);
+        self.tracking.leave(client);
         self.clients.unregister(client.id);
     }
 
@@ -261,6 +268,7 @@ impl Instance {
         self.notifications.configure(events);
         self.keyspace.set_tells_misses(events.any(KeyspaceEvents::KEY_MISS));
         self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
+        self.tracking.configure(settings.tracking_table_max_keys);
         self.latency.configure(settings.latency_monitor_threshold);
         self.stats.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);
     }

@@ -134,9 +134,11 @@ pub struct Commit {
     pub changes: Changes,
     /// Databases whose whole content was emptied or exchanged.
     pub replaced: Vec<DbIndex>,
+    /// Whether databases were emptied, if only of nothing.
+    pub flushes: bool,
 }
 
-/// Told of every commit: in order per key, before the key is unlocked, before anyone is answered.
+/// Told of every commit, and of a flush that found nothing to commit: in order per key, before the key is unlocked, before anyone is answered.
 /// It never blocks, and never writes.
 pub trait Observer: Send + Sync {
     fn committed(&self, commit: &Commit);

@@ -21,7 +21,7 @@ use crate::storage::{
     Batch, Engine, Fresh, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end,
 };
 use bytes::Bytes;
-use event::{Changes, ClientId, Commit, Observer};
+use event::{ClientId, Commit, Observer};
 pub use field_expiry::{ExpireFields, Expired, Resume};
 use locks::Locks;
 pub use locks::{KeySet, Keys};
@@ -355,11 +355,16 @@ impl Keyspace {
         self.lookups.add(tx.lookups(), &result);
         self.tell_misses(tx.take_missed(), &result);
         let value = result?;
-        let Finished { batch, changes, replaced, databases, tally } = tx.finish();
+        let Finished { batch, changes, replaced, flushes, databases, tally } = tx.finish();
+        let mut commit = Commit { seq: 0, origin: origin.client, changes, replaced, flushes };
         if batch.is_empty() {
+            if flushes {
+                commit.seq = self.engine.committed_seq();
+                self.tell(&commit);
+            }
             return Ok(Written { value, seq: None });
         }
-        let seq = self.commit(origin.client, batch, changes, replaced)?;
+        let seq = self.commit(commit, batch)?;
         self.tallies.add(tally);
         if let Some(databases) = databases {
             // The record of databases and the numbers in memory must not part; if this fails, nothing has
@@ -372,13 +377,11 @@ impl Keyspace {
         Ok(Written { value, seq: Some(seq) })
     }
 
-    fn commit(
-        &self,
-        origin: ClientId,
-        batch: Batch,
-        changes: Changes,
-        replaced: Vec<DbIndex>,
-    ) -> Result<Seq> {
+    fn tell(&self, commit: &Commit) {
+        self.observers.read().iter().for_each(|observer| observer.committed(commit));
+    }
+
+    fn commit(&self, mut commit: Commit, batch: Batch) -> Result<Seq> {
         let added = |(space, key, value): &(Space, KeyBytes, Option<Bytes>)| {
             let entry = (*space == Space::Expiry && value.is_some()).then(|| keys::decode_expiry(key).ok());
             let (namespace, deadline_ms, _) = entry.flatten()?;
@@ -390,10 +393,8 @@ impl Keyspace {
         for (walk, deadline_ms) in deadlines {
             self.expiry.note(walk, deadline_ms);
         }
-        let commit = Commit { seq, origin, changes, replaced };
-        for observer in self.observers.read().iter() {
-            observer.committed(&commit);
-        }
+        commit.seq = seq;
+        self.tell(&commit);
         Ok(seq)
     }
 

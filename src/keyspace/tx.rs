@@ -297,6 +297,7 @@ pub struct WriteTx<'a> {
     changes: Changes,
     /// Databases that the transaction emptied or exchanged.
     replaced: Vec<DbIndex>,
+    flushes: bool,
     tally: Tally,
 }
 
@@ -308,6 +309,7 @@ pub(super) struct Finished {
     pub(super) batch: Batch,
     pub(super) changes: Changes,
     pub(super) replaced: Vec<DbIndex>,
+    pub(super) flushes: bool,
     /// The names of the databases from now on, if it has changed them.
     pub(super) databases: Option<Databases>,
     pub(super) tally: Tally,
@@ -333,6 +335,7 @@ impl<'a> WriteTx<'a> {
             view: ReadTx::new(keyspace, db, tier),
             changes: Changes::new(),
             replaced: Vec::new(),
+            flushes: false,
             tally: Tally::default(),
         }
     }
@@ -509,7 +512,7 @@ impl<'a> WriteTx<'a> {
     /// # Errors
     /// What `f` returns.
     pub fn part<T>(&mut self, f: impl FnOnce(&mut WriteTx<'a>) -> Result<T>) -> Result<T> {
-        let (changes, replaced) = (self.changes.len(), self.replaced.len());
+        let (changes, replaced, flushes) = (self.changes.len(), self.replaced.len(), self.flushes);
         let tally = self.tally;
         let (additions, databases) = (self.view.additions.clone(), self.view.databases.clone());
         let looked_at = (self.view.db, self.view.namespace);
@@ -519,6 +522,7 @@ impl<'a> WriteTx<'a> {
         if result.is_err() {
             self.changes.truncate(changes);
             self.replaced.truncate(replaced);
+            self.flushes = flushes;
             self.tally = tally;
             (self.view.additions, self.view.databases) = (additions, databases);
             (self.view.db, self.view.namespace) = looked_at;
@@ -532,6 +536,7 @@ impl<'a> WriteTx<'a> {
     /// # Errors
     /// What the engine reports.
     pub fn flush_databases(&mut self, which: Option<DbIndex>) -> Result<()> {
+        self.flushes = true;
         for db in which.map_or(0..self.keyspace.database_count(), |db| db..db + 1) {
             let old = self.namespace_of(db);
             let own = self.additions.get(&old).map_or(0, |counts| counts.keys);
@@ -576,6 +581,13 @@ impl<'a> WriteTx<'a> {
         if let Some(databases) = &databases {
             batch.put(Space::System, system_key::DATABASES, Bytes::from(databases.encode()));
         }
-        Finished { batch, changes: self.changes, replaced: self.replaced, databases, tally: self.tally }
+        Finished {
+            batch,
+            changes: self.changes,
+            replaced: self.replaced,
+            flushes: self.flushes,
+            databases,
+            tally: self.tally,
+        }
     }
 }

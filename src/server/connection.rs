@@ -416,6 +416,7 @@ impl Connection {
         if !push_reply(&mut io.output, &mut session, &mut io.turn, outcome) {
             self.closing.set(true);
         }
+        push_mail(&mut io.output, &mut io.turn, &self.client);
         if worker.is_over_hard_limit(&self.client, io.output.len()) {
             self.cut_for_output(io.output.len());
         }

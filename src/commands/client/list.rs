@@ -101,7 +101,7 @@ pub(super) fn describe(out: &mut String, client: &Client, now_ms: u64) {
         out,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
          watch={watched} qbuf={query} qbuf-free={query_free} argv-mem=0 multi-mem={queued_bytes} rbs={output_buffer} rbp={} obl={} \
-         oll={} omem={pieces_bytes} tot-mem={total} events={events} cmd={} user={} redir=-1 resp={} \
+         oll={} omem={pieces_bytes} tot-mem={total} events={events} cmd={} user={} redir={} resp={} \
          lib-name={} lib-ver={} io-thread=0 tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id,
         client.address.peer,
@@ -120,6 +120,7 @@ pub(super) fn describe(out: &mut String, client: &Client, now_ms: u64) {
         counters.output_pieces.load(Relaxed),
         name_of(client.last_command()),
         details.user,
+        client.redirect(),
         client.resp_version(),
         details.library_name,
         details.library_version,
@@ -136,6 +137,9 @@ fn flags(client: &Client) -> String {
         (client.has_flag(ClientFlag::PubSub), 'P'),
         (client.has_flag(ClientFlag::Transaction), 'x'),
         (client.has_flag(ClientFlag::Blocked), 'b'),
+        (client.has_flag(ClientFlag::Tracking), 't'),
+        (client.has_flag(ClientFlag::BrokenRedirect), 'R'),
+        (client.has_flag(ClientFlag::Broadcast), 'B'),
         (client.has_flag(ClientFlag::DirtyWatch), 'd'),
         (client.has_flag(ClientFlag::CloseAfterReply), 'c'),
         (client.is_killed(), 'A'),

@@ -4,6 +4,7 @@ mod control;
 mod identity;
 mod kill;
 mod list;
+mod tracking;
 
 use super::Entry;
 use super::args::Args;
@@ -12,6 +13,8 @@ use super::spec::{Arity, Categories, Flags, Group, Spec};
 use crate::error::{Error, Result};
 use crate::instance::clients::{Client, ClientFlag};
 
+pub(super) use tracking::{end_caching, remember};
+
 pub static COMMANDS: &[Entry] = &[Entry::container(
     Spec::new("CLIENT", Group::Connection, Arity::AtLeast(2)).without(Categories::CONNECTION).doc(
         "2.4.0",
@@ -19,7 +22,9 @@ pub static COMMANDS: &[Entry] = &[Entry::container(
         "A container for client connection commands.",
     ),
     &[
+        Entry::session::<tracking::Caching>(),
         Entry::session::<identity::GetName>(),
+        Entry::session::<tracking::GetRedir>(),
         Entry::session::<Help>(),
         Entry::session::<identity::Id>(),
         Entry::session::<list::Info>(),
@@ -31,6 +36,8 @@ pub static COMMANDS: &[Entry] = &[Entry::container(
         Entry::session::<control::ReplySwitch>(),
         Entry::session::<identity::SetInfo>(),
         Entry::session::<identity::SetName>(),
+        Entry::session::<tracking::Tracking>(),
+        Entry::session::<tracking::TrackingInfo>(),
         Entry::session::<control::Unblock>(),
         Entry::session::<control::Unpause>(),
     ],
@@ -106,6 +113,10 @@ help_command!(
     Spec::new("CLIENT|HELP", Group::Connection, Arity::Exactly(2)),
     "5.0.0",
     &[
+        "CACHING (YES|NO)",
+        "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+        "GETREDIR",
+        "    Return the client ID we are redirecting to when tracking is enabled.",
         "GETNAME",
         "    Return the name of the current connection.",
         "ID",
@@ -150,6 +161,11 @@ help_command!(
         "    Assign the name <name> to the current connection.",
         "UNBLOCK <clientid> [TIMEOUT|ERROR]",
         "    Unblock the specified blocked client.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Control server assisted client side caching.",
+        "TRACKINGINFO",
+        "    Report tracking status for the current connection.",
         "NO-EVICT (ON|OFF)",
         "    Protect current client connection from eviction.",
         "NO-TOUCH (ON|OFF)",

@@ -193,7 +193,8 @@ fn clients(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("blocked_clients", blocked);
     out.field("pubsub_clients", instance.pubsub.clients());
     out.field("total_blocking_keys", context.instance.waiters.keys());
-    out.zeros(&["tracking_clients", "clients_in_timeout_table"]);
+    out.field("tracking_clients", instance.tracking.trackers());
+    out.zeros(&["clients_in_timeout_table"]);
     Ok(())
 }
 
@@ -324,7 +325,10 @@ fn stats(context: &Context, out: &mut Lines) -> Result<()> {
     out.zeros(&["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"]);
     out.zeros(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"]);
     out.zeros(&["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"]);
-    out.zeros(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"]);
+    let tracked = instance.tracking.counts();
+    out.field("tracking_total_keys", tracked.keys);
+    out.field("tracking_total_items", tracked.items);
+    out.field("tracking_total_prefixes", tracked.prefixes);
     out.zeros(&["unexpected_error_replies"]);
     out.field("total_error_replies", stats.error_replies.get());
     out.zeros(&["dump_payload_sanitizations"]);

@@ -73,7 +73,7 @@ section "Events" {
     notify_keyspace_events: KeyspaceEvents = KeyspaceEvents::default(),
         Word("letters among KEg$lshzxetdamnocA"), [Runtime];
     /// How many keys may be tracked for clients' caches.
-    tracking_table_max_keys: u64 = 1_000_000, integer(0, I64_MAX as i128), [Runtime, NoEffect];
+    tracking_table_max_keys: u64 = 1_000_000, integer(0, I64_MAX as i128), [Runtime];
 }
 section "Scripts" {
     /// Milliseconds after which a running script lets other clients know that the server is busy.
