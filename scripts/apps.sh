@@ -56,7 +56,22 @@ rust() {
     CARGO_TARGET_DIR="$directory/rust" cargo build --quiet --locked --manifest-path $source/rust/Cargo.toml
 }
 
+# Debian 12 has Java 17.
+java() {
+    usable java "Java's compiler" 17 "$(javac -version 2>/dev/null | cut -d ' ' -f 2)" || return 0
+    usable java Maven 3.6 "$(mvn -version 2>/dev/null | sed -n 's/^.*Apache Maven \([0-9.]*\).*$/\1/p')" || return 0
+    if ! cmp -s $source/java/pom.xml "$directory/java/pom.xml"; then
+        echo "setup: jars of $source/java/pom.xml into $directory/java"
+        rm -rf "$directory/java"
+        mvn --quiet --batch-mode -Dstyle.color=never --file $source/java/pom.xml \
+            org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$directory/java/jars"
+        cp $source/java/pom.xml "$directory/java"
+    fi
+    javac -d "$directory/java/classes" -cp "$directory/java/jars/*" $source/java/*.java
+}
+
 javascript
 python
 go_programs
 rust
+java

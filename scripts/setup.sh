@@ -73,6 +73,8 @@ install_rust_components() {
 install_languages() {
     command -v node >/dev/null && command -v npm >/dev/null || install_packages nodejs npm
     command -v go >/dev/null || install_packages golang-go
+    command -v javac >/dev/null || install_packages default-jdk-headless
+    command -v mvn >/dev/null || install_packages maven
 }
 
 [ $# -gt 0 ] || { say "usage: $0 build|test|apps|example|conformance|bench ..." >&2; exit 2; }

@@ -56,6 +56,11 @@ def rust(name):
     return Program(name, "rust", [str(INSTALLED / "rust" / "debug" / name)])
 
 
+def java(name, main):
+    installed = INSTALLED / "java"
+    return Program(name, "java", ["java", "-cp", f"{installed}/classes:{installed}/jars/*", main])
+
+
 PROGRAMS = [
     javascript("bullmq", seconds=240),
     javascript("ioredis"),
@@ -72,6 +77,8 @@ PROGRAMS = [
     Program("go_redis", "go", [str(INSTALLED / "go_redis")]),
     rust("redis_rs"),
     rust("fred"),
+    java("jedis", "JedisApp"),
+    java("lettuce", "LettuceApp"),
 ]
 
 
