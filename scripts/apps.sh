@@ -70,8 +70,21 @@ java() {
     javac -d "$directory/java/classes" -cp "$directory/java/jars/*" $source/java/*.java
 }
 
+# Sidekiq is Debian's: there is nothing to install beside it.
+ruby_programs() {
+    usable ruby Sidekiq 6 "$(ruby -e 'require "sidekiq"; puts Sidekiq::VERSION' 2>/dev/null)" || return 0
+}
+
+c() {
+    usable c hiredis 0.14 "$(pkg-config --modversion hiredis 2>/dev/null)" || return 0
+    # shellcheck disable=SC2046 # one word per flag
+    cc -std=c11 -D_GNU_SOURCE -o "$directory/hiredis" $source/c/hiredis.c $(pkg-config --cflags --libs hiredis)
+}
+
 javascript
 python
 go_programs
 rust
 java
+ruby_programs
+c

@@ -13,7 +13,7 @@ say() { printf 'setup: %s\n' "$*"; }
 declare -A packages=(
     [build]="clang libclang-dev cmake g++ make pkg-config"
     [test]="python3 python3-venv redis-server redis-tools netcat-openbsd openssl"
-    [apps]="python3 python3-venv redis-server"
+    [apps]="python3 python3-venv redis-server ruby-sidekiq libhiredis-dev pkg-config g++"
     [example]="python3 redis-tools wamerican-insane iso-codes"
     [conformance]="python3 redis-server tcl dpkg-dev util-linux"
     [bench]="python3 python3-venv redis-tools redis-server"

@@ -79,6 +79,8 @@ PROGRAMS = [
     rust("fred"),
     java("jedis", "JedisApp"),
     java("lettuce", "LettuceApp"),
+    Program("sidekiq", "ruby", ["ruby", str(HERE / "ruby" / "sidekiq_app.rb")]),
+    Program("hiredis", "c", [str(INSTALLED / "hiredis")]),
 ]
 
 
