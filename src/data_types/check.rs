@@ -9,7 +9,7 @@ use crate::encoding::meta::Meta;
 use crate::encoding::numbers::{CHUNK_BYTES, Kind, system_key};
 use crate::error::Result;
 use crate::keyspace::tx::ReadTx;
-use crate::keyspace::{Keys, Keyspace, Origin};
+use crate::keyspace::{Keys, Keyspace, Origin, staging};
 use crate::storage::{Direction, ReadTier, Scan, ScanRange, Space, prefix_end};
 use hashbrown::HashSet;
 
@@ -83,6 +83,11 @@ fn check_database(tx: &ReadTx, report: &mut Report) -> Result<()> {
         }
     }
     check_counts(tx, report.keys, (expires, field_deadlines), report)?;
+    // What is being written of a value that is not there yet.
+    let staged = staging::staged(tx.keyspace().engine())?;
+    versions.extend(
+        staged.iter().filter_map(|prefix| prefix.last_chunk()).map(|bytes| u64::from_be_bytes(*bytes)),
+    );
     for space in [Space::Data, Space::Index, Space::Blob] {
         check_left_over(tx, space, &versions, report)?;
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::DbIndex;
 use crate::keyspace::event::Event;
 use crate::keyspace::tx::{ReadTx, Slot, WriteTx};
-use crate::storage::{Direction, Scan, ScanRange, Space};
+use crate::storage::{Direction, Scan, ScanRange};
 use bytes::Bytes;
 
 /// When a deadline is only to be set on a condition on the one that is there. A key that lives for
@@ -104,14 +104,15 @@ pub fn copy(tx: &mut WriteTx, from: &Bytes, target: (DbIndex, &Bytes), existing:
     let (target_db, to) = target;
     check_distinct(tx, from, target)?;
     let source = tx.slot_read(from)?;
-    let Some(meta) = source.meta().cloned() else { return Ok(false) };
+    if source.meta().is_none() {
+        return Ok(false);
+    }
     let mut target = slot_in(tx, target_db, to)?;
     if target.meta().is_some() && existing == Existing::Keep {
         return Ok(false);
     }
-    let (meta, members) = duplicate(tx, &source, meta, &target)?;
+    let Some(meta) = tx.duplicate(&source, &target)? else { return Ok(false) };
     tx.put(&mut target, meta, Event::COPY_TO);
-    write_members(tx, members);
     Ok(true)
 }
 
@@ -123,15 +124,16 @@ pub fn copy(tx: &mut WriteTx, from: &Bytes, target: (DbIndex, &Bytes), existing:
 pub fn move_to(tx: &mut WriteTx, key: &Bytes, db: DbIndex) -> Result<bool> {
     check_distinct(tx, key, (db, key))?;
     let mut source = tx.slot(key)?;
-    let Some(meta) = source.meta().cloned() else { return Ok(false) };
+    if source.meta().is_none() {
+        return Ok(false);
+    }
     let mut target = slot_in(tx, db, key)?;
     if target.meta().is_some() {
         return Ok(false);
     }
-    let (meta, members) = duplicate(tx, &source, meta, &target)?;
+    let Some(meta) = tx.duplicate(&source, &target)? else { return Ok(false) };
     tx.delete(&mut source, Event::MOVE_FROM);
     tx.attach(&mut target, meta, Event::MOVE_TO);
-    write_members(tx, members);
     Ok(true)
 }
 
@@ -150,31 +152,6 @@ fn slot_in(tx: &mut WriteTx, db: DbIndex, key: &Bytes) -> Result<Slot> {
     let slot = tx.slot(key);
     tx.select(own)?;
     slot
-}
-
-type Members = Vec<(Space, Vec<u8>, Bytes)>;
-
-/// The same value for another key: its header, and its members under a version of their own. What a
-/// member's key says after the version means the same under any version.
-fn duplicate(tx: &WriteTx, source: &Slot, meta: Meta, target: &Slot) -> Result<(Meta, Members)> {
-    let Some(Outside { version, len }) = meta.outside else { return Ok((meta, Vec::new())) };
-    let outside = Outside { version: tx.new_version(), len };
-    let from = keys::members(source.namespace(), version);
-    let to = keys::members(target.namespace(), outside.version);
-    let mut members = Vec::new();
-    for space in keys::member_spaces(meta.kind) {
-        let mut scan = tx.scan(*space, &ScanRange::prefix(&from), Direction::Forward)?;
-        while let Some((key, value)) = scan.next()? {
-            members.push((*space, [&to, &key[from.len()..]].concat(), Bytes::copy_from_slice(value)));
-        }
-    }
-    Ok((Meta { outside: Some(outside), ..meta }, members))
-}
-
-fn write_members(tx: &mut WriteTx, members: Members) {
-    for (space, key, value) in members {
-        tx.write(space, &key, Some(value));
-    }
 }
 
 /// How Redis would keep the value, as `OBJECT ENCODING` names it.

@@ -75,8 +75,11 @@ pub fn decode_expiry(bytes: &[u8]) -> DecodeResult<(Namespace, u64, &[u8])> {
     Ok((Namespace(u32::from_be_bytes(*namespace)), u64::from_be_bytes(*deadline), key))
 }
 
+/// A namespace and a version.
+pub type Prefix = [u8; 12];
+
 /// The first bytes of each member of a value that lies outside its header.
-pub fn members(namespace: Namespace, version: u64) -> [u8; 12] {
+pub fn members(namespace: Namespace, version: u64) -> Prefix {
     let mut out = [0; 12];
     out[..4].copy_from_slice(&namespace.prefix());
     out[4..].copy_from_slice(&version.to_be_bytes());

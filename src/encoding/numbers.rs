@@ -88,4 +88,6 @@ pub mod system_key {
     pub const EXPIRES_COUNT: &[u8] = b"expires:";
     /// + namespace: what a flushed database left behind, until it is swept.
     pub const GARBAGE: &[u8] = b"garbage:";
+    /// + namespace and version: what was written of a large value before its header, until that is there.
+    pub const STAGED: &[u8] = b"staged:";
 }

@@ -1,5 +1,6 @@
 //! The one door to the data: lock the keys, run, commit, tell the observers, unlock.
 
+mod copying;
 pub mod cursors;
 pub mod event;
 pub mod expiry;
@@ -7,6 +8,7 @@ mod field_expiry;
 mod locks;
 mod overlay;
 pub mod packing;
+pub mod staging;
 pub mod tally;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use crate::storage::{
     Batch, Engine, Fresh, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end,
 };
 use bytes::Bytes;
+use copying::Ahead;
 use event::{ClientId, Commit, Observer};
 pub use field_expiry::{ExpireFields, Expired, Resume};
 use locks::Locks;
@@ -121,6 +124,7 @@ impl Keyspace {
         let opened = count_opening(engine.as_ref())?;
         let versions = AtomicU64::new(u64::from(opened) << VERSION_BITS);
         let namespaces = load_databases(engine.as_ref(), databases, &versions)?;
+        staging::collect(engine.as_ref())?;
         engine.flush()?;
         let keyspace = Keyspace {
             engine,
@@ -349,13 +353,25 @@ impl Keyspace {
         f: impl Fn(&mut WriteTx<'_>) -> Result<T>,
     ) -> Result<Written<T>> {
         self.hint_many(origin.db, keys);
-        let _guards = self.locks.write(origin.db, keys);
-        let mut tx = WriteTx::new(self, origin.db, origin.tier);
-        let result = f(&mut tx);
+        let mut ahead = Ahead::Possible;
+        let (_guards, tx, result) = loop {
+            let guards = self.locks.write(origin.db, keys);
+            let mut tx = WriteTx::new(self, origin.db, origin.tier);
+            tx.ahead = ahead;
+            let result = f(&mut tx);
+            match std::mem::replace(&mut tx.ahead, Ahead::No) {
+                Ahead::Asked(asked) => {
+                    drop((tx, guards));
+                    ahead = Ahead::Made(asked.make(self)?);
+                }
+                _ => break (guards, tx, result),
+            }
+        };
         self.lookups.add(tx.lookups(), &result);
         self.tell_misses(tx.take_missed(), &result);
         let value = result?;
-        let Finished { batch, changes, replaced, flushes, databases, tally } = tx.finish();
+        tx.check_stopped()?;
+        let Finished { batch, changes, replaced, flushes, databases, tally, staging } = tx.finish();
         let mut commit = Commit { seq: 0, origin: origin.client, changes, replaced, flushes };
         if batch.is_empty() {
             if flushes {
@@ -365,6 +381,7 @@ impl Keyspace {
             return Ok(Written { value, seq: None });
         }
         let seq = self.commit(commit, batch)?;
+        staging.committed();
         self.tallies.add(tally);
         if let Some(databases) = databases {
             // The record of databases and the numbers in memory must not part; if this fails, nothing has

@@ -148,6 +148,23 @@ impl Overlay {
         }
     }
 
+    /// Takes writes out that are not to be taken back: nobody else asks for them before the commit. Those
+    /// stay that a deleted range holds, which must come before them.
+    pub(super) fn take(&mut self, is_wanted: impl Fn(Space, &[u8]) -> bool) -> Writes {
+        let all = std::mem::take(&mut self.writes);
+        let (taken, kept) =
+            all.into_iter().partition(|(space, key, _)| is_wanted(*space, key) && !self.covers(*space, key));
+        self.writes = kept;
+        self.index_all();
+        if let Some(undo) = &mut self.undo {
+            undo.retain(|step| match step {
+                Undo::Forget(space, key) | Undo::Restore((space, key, _)) => !is_wanted(*space, key),
+                Undo::Revive(_) => true,
+            });
+        }
+        taken
+    }
+
     pub(super) fn into_batch(self) -> Batch {
         Batch { deleted_ranges: self.deleted_ranges, writes: self.writes, ..Batch::default() }
     }

@@ -467,3 +467,45 @@ fn values_of_many_members_are_left_to_the_background() {
     world.keyspace.tallies().reset();
     assert_eq!(world.keyspace.tallies().get().lazily_freed, 0);
 }
+
+/// What was written ahead of the commit by a part that failed goes with it; what others wrote stays.
+#[test]
+fn a_part_that_failed_leaves_nothing_of_large_values() {
+    fn put_large(tx: &mut WriteTx, key: &'static str) -> Result<()> {
+        let mut slot = tx.slot(&Bytes::from_static(key.as_bytes()))?;
+        let (namespace, outside) = (slot.namespace(), Outside { version: tx.new_version(), len: 300 });
+        tx.put(&mut slot, Meta::outside(Kind::String, outside), Event::SET);
+        for number in 0..300 {
+            let key = keys::chunk(namespace, outside.version, number);
+            tx.write(Space::Blob, &key, Some(vec![7; 10_000].into()));
+        }
+        let last = keys::chunk(namespace, outside.version, 0);
+        assert_eq!(tx.get(Space::Blob, &last)?.map(|chunk| chunk.len()), Some(10_000));
+        Ok(())
+    }
+    let world = World::new();
+    let origin = Origin { db: 0, client: 0, tier: ReadTier::Disk };
+    for fails in [false, true] {
+        let written = world.keyspace.write(origin, &Keys::All, |tx| {
+            tx.part(|tx| put_large(tx, "before"))?;
+            let failed = tx.part(|tx| {
+                put_large(tx, "before")?;
+                put_large(tx, "goes")?;
+                Err::<(), _>(Error::Syntax)
+            });
+            assert!(failed.is_err());
+            tx.part(|tx| put_large(tx, "after"))?;
+            if fails { Err(Error::Syntax) } else { Ok(()) }
+        });
+        assert_eq!(written.is_err(), fails);
+        assert!(world.exists(0, b"before") && world.exists(0, b"after") && !world.exists(0, b"goes"));
+        assert_eq!(world.entries(Space::Blob, b"").len(), 600);
+        assert_eq!(world.entries(Space::System, system_key::STAGED), []);
+        world.check();
+    }
+    // Nothing is written ahead where nobody may wait.
+    let memory = Origin { tier: ReadTier::Memory, ..origin };
+    let written = world.keyspace.write(memory, &Keys::All, |tx| put_large(tx, "memory"));
+    assert!(matches!(written, Err(Error::NeedsDisk)));
+    world.check();
+}

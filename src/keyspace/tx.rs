@@ -1,7 +1,9 @@
 //! Transactions: what a command sees of the data, and what it is about to change.
 
+use super::copying::Ahead;
 use super::event::{Before, Change, Changes, Event};
 use super::overlay::Overlay;
+use super::staging::{self, Staging};
 use super::tally::Tally;
 use super::{DbIndex, Keyspace};
 use crate::encoding::databases::Databases;
@@ -35,6 +37,8 @@ pub struct ReadTx<'a> {
     databases: Option<Databases>,
     /// What the transaction adds to the counts of keys.
     additions: BTreeMap<Namespace, Counts>,
+    /// Why the transaction cannot be committed.
+    stopped: Option<Error>,
 }
 
 impl<'a> ReadTx<'a> {
@@ -51,6 +55,7 @@ impl<'a> ReadTx<'a> {
             missed: RefCell::default(),
             databases: None,
             additions: BTreeMap::new(),
+            stopped: None,
         }
     }
 
@@ -178,10 +183,16 @@ impl<'a> ReadTx<'a> {
 
     /// The stored value of a key, own writes included.
     pub fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>> {
+        self.check_stopped()?;
         match self.overlay.get(space, key) {
             Some(own) => Ok(own),
             None => Ok(self.keyspace.engine().get(space, key, self.tier)?),
         }
+    }
+
+    /// Fails if the transaction cannot be committed: nobody has to wait until it ends.
+    pub(super) fn check_stopped(&self) -> Result<()> {
+        self.stopped.clone().map_or(Ok(()), Err)
     }
 
     /// A key is read or written soon; see [`Engine::hint`](crate::storage::Engine::hint).
@@ -299,13 +310,15 @@ pub struct WriteTx<'a> {
     replaced: Vec<DbIndex>,
     flushes: bool,
     tally: Tally,
+    pub(super) staging: Staging<'a>,
+    pub(super) ahead: Ahead<'a>,
 }
 
 /// Redis frees a value with more members than this in the background.
 const FREED_AT_ONCE: u64 = 64;
 
 /// What a transaction has written.
-pub(super) struct Finished {
+pub(super) struct Finished<'a> {
     pub(super) batch: Batch,
     pub(super) changes: Changes,
     pub(super) replaced: Vec<DbIndex>,
@@ -313,6 +326,7 @@ pub(super) struct Finished {
     /// The names of the databases from now on, if it has changed them.
     pub(super) databases: Option<Databases>,
     pub(super) tally: Tally,
+    pub(super) staging: Staging<'a>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -337,6 +351,8 @@ impl<'a> WriteTx<'a> {
             replaced: Vec::new(),
             flushes: false,
             tally: Tally::default(),
+            staging: Staging::new(keyspace),
+            ahead: Ahead::No,
         }
     }
 
@@ -370,7 +386,12 @@ impl<'a> WriteTx<'a> {
     }
 
     /// A version for a new value whose members lie outside its header.
-    pub fn new_version(&self) -> u64 {
+    pub fn new_version(&mut self) -> u64 {
+        self.staging.new_version()
+    }
+
+    /// A number for something that lies below a version and has no other name.
+    pub fn new_number(&self) -> u64 {
         self.view.keyspace.new_version()
     }
 
@@ -503,7 +524,25 @@ impl<'a> WriteTx<'a> {
 
     /// Stores or (no value) deletes one key of a space other than the headers'.
     pub fn write(&mut self, space: Space, key: &[u8], value: Option<Bytes>) {
+        let is_time = self.staging.counts(space, key, value.as_ref());
         self.view.overlay.write(space, key, value);
+        if is_time {
+            self.write_ahead();
+        }
+    }
+
+    /// Writes what nobody sees before the commit, so that it takes no memory.
+    fn write_ahead(&mut self) {
+        if self.view.stopped.is_some() {
+            return;
+        }
+        if self.view.tier == ReadTier::Memory {
+            self.view.stopped = Some(Error::NeedsDisk);
+            return;
+        }
+        let staging = &mut self.staging;
+        let writes = self.view.overlay.take(|space, key| staging.covers(space, key));
+        self.view.stopped = staging.write(writes).err();
     }
 
     /// Runs a part of the transaction. If it fails, what it wrote is taken back, and what was written
@@ -514,12 +553,18 @@ impl<'a> WriteTx<'a> {
     pub fn part<T>(&mut self, f: impl FnOnce(&mut WriteTx<'a>) -> Result<T>) -> Result<T> {
         let (changes, replaced, flushes) = (self.changes.len(), self.replaced.len(), self.flushes);
         let tally = self.tally;
+        let staged = self.staging.begin_part();
+        let ahead = std::mem::replace(&mut self.ahead, Ahead::No);
         let (additions, databases) = (self.view.additions.clone(), self.view.databases.clone());
         let looked_at = (self.view.db, self.view.namespace);
         self.view.overlay.begin_part();
         let result = f(self);
         self.view.overlay.end_part(result.is_ok());
+        self.ahead = ahead;
         if result.is_err() {
+            for (space, from, to) in self.staging.since(staged).iter().flat_map(staging::ranges) {
+                self.view.overlay.delete_range(space, &from, &to);
+            }
             self.changes.truncate(changes);
             self.replaced.truncate(replaced);
             self.flushes = flushes;
@@ -570,7 +615,7 @@ impl<'a> WriteTx<'a> {
         self.view.databases.get_or_insert_with(|| keyspace.databases.lock().clone())
     }
 
-    pub(super) fn finish(self) -> Finished {
+    pub(super) fn finish(self) -> Finished<'a> {
         let ReadTx { overlay, additions, databases, .. } = self.view;
         let mut batch = overlay.into_batch();
         for (namespace, counts) in additions {
@@ -581,6 +626,7 @@ impl<'a> WriteTx<'a> {
         if let Some(databases) = &databases {
             batch.put(Space::System, system_key::DATABASES, Bytes::from(databases.encode()));
         }
+        self.staging.add_to(&mut batch);
         Finished {
             batch,
             changes: self.changes,
@@ -588,6 +634,7 @@ impl<'a> WriteTx<'a> {
             flushes: self.flushes,
             databases,
             tally: self.tally,
+            staging: self.staging,
         }
     }
 }

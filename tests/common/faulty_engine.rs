@@ -19,6 +19,8 @@ pub struct Faults {
     /// No flush goes wrong before.
     pub armed: AtomicBool,
     pub refuse_commits: AtomicBool,
+    /// So many commits are taken before one is refused.
+    pub refuse_one_after: Mutex<Option<usize>>,
     pub flushes: AtomicUsize,
     pub syncs: AtomicUsize,
     pub fail_flushes: AtomicBool,
@@ -55,6 +57,8 @@ pub struct Work {
     /// Bytes of all keys and values.
     pub written_bytes: AtomicU64,
     pub deleted_ranges: AtomicU64,
+    /// Bytes of the largest batch.
+    pub largest_batch: AtomicU64,
 }
 
 /// A scan whose records are counted.
@@ -74,6 +78,13 @@ impl Scan for CountedScan<'_> {
 impl Faults {
     pub fn hold_flushes(&self) {
         *self.hold_flushes.lock() = true;
+    }
+
+    fn refuses_this_one(&self) -> bool {
+        let mut left = self.refuse_one_after.lock();
+        let refuses = *left == Some(0);
+        *left = left.and_then(|left| left.checked_sub(1));
+        refuses
     }
 
     pub fn release_flushes(&self) {
@@ -148,14 +159,16 @@ impl Engine for FaultyEngine {
     }
 
     fn commit(&self, batch: Batch) -> StorageResult<Seq> {
-        if self.faults.refuse_commits.load(SeqCst) {
+        if self.faults.refuse_commits.load(SeqCst) || self.faults.refuses_this_one() {
             return Err(full());
         }
         let work = &self.faults.work;
         work.writes.fetch_add(batch.writes.len() as u64, SeqCst);
         let bytes =
             batch.writes.iter().map(|(_, key, value)| key.len() + value.as_ref().map_or(0, Bytes::len));
-        work.written_bytes.fetch_add(bytes.sum::<usize>() as u64, SeqCst);
+        let bytes = bytes.sum::<usize>() as u64;
+        work.written_bytes.fetch_add(bytes, SeqCst);
+        work.largest_batch.fetch_max(bytes, SeqCst);
         work.deleted_ranges.fetch_add(batch.deleted_ranges.len() as u64, SeqCst);
         let seq = self.memory.commit(batch)?;
         self.faults.committed.fetch_max(seq, SeqCst);

@@ -68,7 +68,7 @@ impl Edit {
         if value.len() <= INLINE_BYTES {
             return encode(index, &Entry::Inline(value.clone()).encode());
         }
-        let number = tx.new_version();
+        let number = tx.new_number();
         let key = apart_key(self.namespace(), self.array.version, number);
         tx.write(Space::Blob, &key, Some(value.clone()));
         self.array.head.apart += 1;

@@ -74,7 +74,7 @@ impl Edit {
         if element.len() <= INLINE_BYTES {
             return Entry::Inline(element.clone()).encode();
         }
-        let number = tx.new_version();
+        let number = tx.new_number();
         tx.write(Space::Blob, &apart_key(self.namespace(), self.version, number), Some(element.clone()));
         self.head.apart += 1;
         Entry::Apart { number, len: element.len() as u64 }.encode()

@@ -76,7 +76,7 @@ impl Edit {
     }
 
     /// A new stream in the place of whatever the key has.
-    pub(super) fn replacing(tx: &WriteTx, slot: &Slot) -> Result<Edit> {
+    pub(super) fn replacing(tx: &mut WriteTx, slot: &Slot) -> Result<Edit> {
         let mut stream = Stream::of(slot.namespace(), None)?;
         stream.version = tx.new_version();
         Ok(Edit { slot: slot.clone(), stream, is_new: true, lies_outside: false })

@@ -43,7 +43,7 @@ impl Edit {
         if Group::open(tx, self, name)?.is_some() {
             return Ok(None);
         }
-        let head = GroupHead::new(name.clone(), tx.new_version(), last_id, entries_read);
+        let head = GroupHead::new(name.clone(), tx.new_number(), last_id, entries_read);
         self.stream.head.groups += 1;
         let group = Group { head, pending: Tree::new(log::LIMITS), place: self.place() };
         Ok(Some(GroupEdit { group, consumers: BTreeMap::new() }))
