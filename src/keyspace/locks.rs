@@ -1,10 +1,16 @@
 //! Key locks: a fixed number of stripes, locked in sorted order, so that nobody waits in a circle.
 
 use super::DbIndex;
+use crate::error::{Error, Result};
+use crate::storage::ReadTier;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
+use std::time::Duration;
 
 const STRIPES: usize = 512;
+
+/// So long waits for a lock whoever must not wait for the disk: who holds it that long may be doing so.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// What a command touches.
 #[derive(Debug, Clone)]
@@ -72,18 +78,36 @@ impl Locks {
         Locks { stripes: (0..STRIPES).map(|_| RwLock::new(())).collect(), hasher: Default::default() }
     }
 
-    pub(super) fn read(&self, db: DbIndex, keys: &Keys) -> ReadGuards<'_> {
-        if let Some(stripe) = self.only_stripe(db, keys) {
-            return SmallVec::from_buf([self.stripes[stripe].read()]);
+    /// # Errors
+    /// [`Error::NeedsDisk`] in [`ReadTier::Memory`], when somebody holds a lock for long.
+    pub(super) fn read(&self, db: DbIndex, keys: &Keys, tier: ReadTier) -> Result<ReadGuards<'_>> {
+        let lock = |stripe: usize| {
+            let stripe = &self.stripes[stripe];
+            match tier {
+                ReadTier::Disk => Ok(stripe.read()),
+                ReadTier::Memory => stripe.try_read_for(PATIENCE).ok_or(Error::NeedsDisk),
+            }
+        };
+        match self.only_stripe(db, keys) {
+            Some(stripe) => Ok(SmallVec::from_buf([lock(stripe)?])),
+            None => self.stripes_of(db, keys).into_iter().map(lock).collect(),
         }
-        self.stripes_of(db, keys).into_iter().map(|stripe| self.stripes[stripe].read()).collect()
     }
 
-    pub(super) fn write(&self, db: DbIndex, keys: &Keys) -> WriteGuards<'_> {
-        if let Some(stripe) = self.only_stripe(db, keys) {
-            return SmallVec::from_buf([self.stripes[stripe].write()]);
+    /// # Errors
+    /// As [`Locks::read`].
+    pub(super) fn write(&self, db: DbIndex, keys: &Keys, tier: ReadTier) -> Result<WriteGuards<'_>> {
+        let lock = |stripe: usize| {
+            let stripe = &self.stripes[stripe];
+            match tier {
+                ReadTier::Disk => Ok(stripe.write()),
+                ReadTier::Memory => stripe.try_write_for(PATIENCE).ok_or(Error::NeedsDisk),
+            }
+        };
+        match self.only_stripe(db, keys) {
+            Some(stripe) => Ok(SmallVec::from_buf([lock(stripe)?])),
+            None => self.stripes_of(db, keys).into_iter().map(lock).collect(),
         }
-        self.stripes_of(db, keys).into_iter().map(|stripe| self.stripes[stripe].write()).collect()
     }
 
     /// The stripe of a single key: nearly every command has just one.

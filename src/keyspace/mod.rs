@@ -322,7 +322,7 @@ impl Keyspace {
         f: impl FnOnce(&ReadTx<'_>) -> Result<T>,
     ) -> Result<T> {
         self.hint_many(origin.db, keys);
-        let guards = self.locks.read(origin.db, keys);
+        let guards = self.locks.read(origin.db, keys, origin.tier)?;
         let tx = ReadTx::new(self, origin.db, origin.tier);
         let result = f(&tx);
         self.lookups.add(tx.lookups(), &result);
@@ -355,7 +355,7 @@ impl Keyspace {
         self.hint_many(origin.db, keys);
         let mut ahead = Ahead::Possible;
         let (_guards, tx, result) = loop {
-            let guards = self.locks.write(origin.db, keys);
+            let guards = self.locks.write(origin.db, keys, origin.tier)?;
             let mut tx = WriteTx::new(self, origin.db, origin.tier);
             tx.ahead = ahead;
             let result = f(&mut tx);
@@ -448,7 +448,7 @@ impl Keyspace {
     /// # Errors
     /// As [`Engine::reopen`]; when what is found there does not decode.
     pub fn reopen(&self) -> Result<()> {
-        let _guards = self.locks.write(0, &Keys::All);
+        let _guards = self.locks.write(0, &Keys::All, ReadTier::Disk)?;
         let mut databases = self.databases.lock();
         self.engine.reopen()?;
         check_format(self.engine.as_ref())?;

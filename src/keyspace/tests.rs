@@ -509,3 +509,21 @@ fn a_part_that_failed_leaves_nothing_of_large_values() {
     assert!(matches!(written, Err(Error::NeedsDisk)));
     world.check();
 }
+
+#[test]
+fn who_must_not_wait_does_not_wait_for_who_may() {
+    let world = World::new();
+    let (slow, quick) = (Origin { db: 0, client: 0, tier: ReadTier::Disk }, ReadTier::Memory);
+    let quick = Origin { tier: quick, ..slow };
+    let keyspace = &world.keyspace;
+    let outcomes = || {
+        let keys = Keys::one(b"locked");
+        let read = keyspace.read(quick, &keys, |tx| tx.meta(b"locked")).map(drop);
+        (read, keyspace.write(quick, &keys, |tx| tx.slot(&Bytes::from_static(b"locked"))).map(drop))
+    };
+    let waited = keyspace.write(slow, &Keys::one(b"locked"), |_| {
+        Ok(std::thread::scope(|scope| scope.spawn(outcomes).join().unwrap()))
+    });
+    assert!(matches!(waited.unwrap().value, (Err(Error::NeedsDisk), Err(Error::NeedsDisk))));
+    assert!(matches!(outcomes(), (Ok(()), Ok(()))));
+}
