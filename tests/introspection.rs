@@ -65,11 +65,11 @@ fn info_counts_the_keys_that_dbsize_counts() {
     for line in ["SET a 1", "SET b 1 PX 1000", "SET c 1 PX 10", "SELECT 1", "SET d 1 PX 10"] {
         call(&mut client, line).unwrap();
     }
-    assert_eq!(info(&mut client, "keyspace")["db0"], "keys=3,expires=2,avg_ttl=505");
+    assert_eq!(info(&mut client, "keyspace")["db0"], "keys=3,expires=2,avg_ttl=505,subexpiry=0");
     // Dead, and not deleted yet.
     clock.advance_ms(10);
     let fields = info(&mut client, "keyspace");
-    assert_eq!(fields["db0"], "keys=2,expires=1,avg_ttl=990");
+    assert_eq!(fields["db0"], "keys=2,expires=1,avg_ttl=990,subexpiry=0");
     assert!(!fields.contains_key("db1"));
     assert_eq!(call(&mut client, "DBSIZE").unwrap(), Reply::Integer(0));
 }

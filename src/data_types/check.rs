@@ -141,6 +141,7 @@ fn check_counts(
         ("records of deadlines", records, expires + field_deadlines),
         ("keys", keys, keyspace.key_count(db)?),
         ("keys with a deadline", expires, keyspace.expires_count(db)?),
+        ("hashes with deadlines of fields", field_deadlines, keyspace.subexpires_count(db)?),
     ] {
         if found != said {
             report.problem(format!("database {db}: {found} {what}, and {said} were expected"));

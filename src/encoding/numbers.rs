@@ -86,6 +86,8 @@ pub mod system_key {
     pub const KEY_COUNT: &[u8] = b"keys:";
     /// + namespace: the number of keys with a deadline, a counter.
     pub const EXPIRES_COUNT: &[u8] = b"expires:";
+    /// + namespace: the number of hashes with fields that have a deadline, a counter.
+    pub const SUBEXPIRES_COUNT: &[u8] = b"subexpires:";
     /// + namespace: what a flushed database left behind, until it is swept.
     pub const GARBAGE: &[u8] = b"garbage:";
     /// + namespace and version: what was written of a large value before its header, until that is there.

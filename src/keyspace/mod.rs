@@ -425,6 +425,11 @@ impl Keyspace {
         self.count(self.namespace(db), system_key::EXPIRES_COUNT)
     }
 
+    /// How many hashes of a database have fields with a deadline. O(1).
+    pub fn subexpires_count(&self, db: DbIndex) -> Result<u64> {
+        self.count(self.namespace(db), system_key::SUBEXPIRES_COUNT)
+    }
+
     fn count(&self, namespace: Namespace, name: &[u8]) -> Result<u64> {
         let count = self.engine.counter(&namespace.system_key(name))?;
         Ok(count.max(0) as u64)
@@ -484,7 +489,8 @@ impl Keyspace {
         let spaces = [Space::Meta, Space::Data, Space::Index, Space::Expiry, Space::Blob];
         let mut batch = Batch::default();
         batch.deleted_ranges.extend(spaces.map(|space| (space, prefix.to_vec(), end.clone())));
-        for name in [system_key::GARBAGE, system_key::KEY_COUNT, system_key::EXPIRES_COUNT] {
+        let counts = [system_key::KEY_COUNT, system_key::EXPIRES_COUNT, system_key::SUBEXPIRES_COUNT];
+        for name in [system_key::GARBAGE].into_iter().chain(counts) {
             batch.delete(Space::System, &namespace.system_key(name));
         }
         self.engine.commit(batch)?;

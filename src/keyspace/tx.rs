@@ -333,6 +333,7 @@ pub(super) struct Finished<'a> {
 struct Counts {
     keys: i64,
     expires: i64,
+    subexpires: i64,
 }
 
 impl<'a> Deref for WriteTx<'a> {
@@ -504,6 +505,8 @@ impl<'a> WriteTx<'a> {
         }
         for (deadline_ms, value) in [(old, None), (new, Some(Bytes::new()))] {
             let Some(deadline_ms) = deadline_ms else { continue };
+            let change = if value.is_some() { 1 } else { -1 };
+            self.view.additions.entry(slot.namespace).or_default().subexpires += change;
             self.write(Space::Expiry, &keys::field_expiry(slot.namespace, deadline_ms, &slot.key), value);
         }
     }
@@ -619,7 +622,11 @@ impl<'a> WriteTx<'a> {
         let ReadTx { overlay, additions, databases, .. } = self.view;
         let mut batch = overlay.into_batch();
         for (namespace, counts) in additions {
-            let named = [(system_key::KEY_COUNT, counts.keys), (system_key::EXPIRES_COUNT, counts.expires)];
+            let named = [
+                (system_key::KEY_COUNT, counts.keys),
+                (system_key::EXPIRES_COUNT, counts.expires),
+                (system_key::SUBEXPIRES_COUNT, counts.subexpires),
+            ];
             let changed = named.into_iter().filter(|(_, delta)| *delta != 0);
             batch.additions.extend(changed.map(|(name, delta)| (namespace.system_key(name), delta)));
         }

@@ -419,7 +419,11 @@ fn keyspace(context: &Context, out: &mut Lines) -> Result<()> {
         }
         let ttl_ms =
             if expires == 0 { 0 } else { keyspace.average_ttl_ms(db, TTL_SAMPLE, context.session.tier)? };
-        out.field(format_args!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms}"));
+        let subexpiry = keyspace.subexpires_count(db)?;
+        out.field(
+            format_args!("db{db}"),
+            format_args!("keys={keys},expires={expires},avg_ttl={ttl_ms},subexpiry={subexpiry}"),
+        );
     }
     Ok(())
 }

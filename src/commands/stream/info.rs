@@ -172,16 +172,15 @@ impl ReadCommand for InfoStream {
             ("entries-added", head.entries_added.into()),
             ("recorded-first-entry-id", shown_id(stream.first_id(tx)?.unwrap_or_default())),
         ]);
-        if let Some(producers) = stream.producers(tx)? {
-            info.extend(fields([
-                ("idmp-duration", producers.retention.seconds.into()),
-                ("idmp-maxsize", producers.retention.ids.into()),
-                ("pids-tracked", producers.producers.into()),
-                ("iids-tracked", producers.ids.into()),
-                ("iids-added", producers.added.into()),
-                ("iids-duplicates", producers.duplicates.into()),
-            ]));
-        }
+        let producers = stream.producers(tx)?.unwrap_or_default();
+        info.extend(fields([
+            ("idmp-duration", producers.retention.seconds.into()),
+            ("idmp-maxsize", producers.retention.ids.into()),
+            ("pids-tracked", producers.producers.into()),
+            ("iids-tracked", producers.ids.into()),
+            ("iids-added", producers.added.into()),
+            ("iids-duplicates", producers.duplicates.into()),
+        ]));
         match self.full.as_ref().map_err(Error::clone)? {
             None => {
                 let len = stream.len();
