@@ -1,15 +1,18 @@
 """A list of checks that run one after the other, and the closing line `N passed, N failed`."""
 
+import functools
 import os
 import sys
 import time
 import traceback
 
 import redis
+from redis._parsers import _HiredisParser, _RESP2Parser, _RESP3Parser
 
 HOST = os.environ.get("APP_HOST", "127.0.0.1")
 PORT = int(os.environ.get("APP_PORT", "6379"))
 URL = f"redis://{HOST}:{PORT}"
+VARIANTS = [(2, _HiredisParser), (3, _HiredisParser), (2, _RESP2Parser), (3, _RESP3Parser)]
 
 
 def until(condition, what, seconds=20.0):
@@ -33,6 +36,31 @@ def needs(*commands):
         for command, information in zip(commands, client.execute_command("COMMAND INFO", *commands)):
             if not information:
                 raise Skip(f"the server has no {command}")
+
+
+def each(body):
+    """A check of redis-py that runs in both protocols with both parsers."""
+
+    @functools.wraps(body)
+    def check():
+        for protocol, parser in VARIANTS:
+            pool = redis.ConnectionPool.from_url(URL, protocol=protocol, parser_class=parser, decode_responses=True)
+            with redis.Redis(connection_pool=pool) as client:
+                client.flushall()
+                body(client, protocol)
+            pool.disconnect()
+
+    return check
+
+
+def raises(kind, words, call, *arguments):
+    """Fails unless the call raises this."""
+    try:
+        call(*arguments)
+    except kind as error:
+        assert words in str(error), error
+    else:
+        raise AssertionError(f"no {kind.__name__}")
 
 
 def run(checks, commands=()):

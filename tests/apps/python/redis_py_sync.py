@@ -1,39 +1,10 @@
 """redis-py without asyncio, in RESP2 and RESP3, with hiredis' parser and with its own."""
 
 import contextlib
-import functools
 import threading
 
 import redis
-from checks import URL, needs, run, until
-from redis._parsers import _HiredisParser, _RESP2Parser, _RESP3Parser
-
-VARIANTS = [(2, _HiredisParser), (3, _HiredisParser), (2, _RESP2Parser), (3, _RESP3Parser)]
-
-
-def each(body):
-    """A check that runs in both protocols with both parsers."""
-
-    @functools.wraps(body)
-    def check():
-        for protocol, parser in VARIANTS:
-            pool = redis.ConnectionPool.from_url(URL, protocol=protocol, parser_class=parser, decode_responses=True)
-            with redis.Redis(connection_pool=pool) as client:
-                client.flushall()
-                body(client, protocol)
-            pool.disconnect()
-
-    return check
-
-
-def raises(kind, words, call, *arguments):
-    """Fails unless the call raises this."""
-    try:
-        call(*arguments)
-    except kind as error:
-        assert words in str(error), error
-    else:
-        raise AssertionError(f"no {kind.__name__}")
+from checks import URL, each, needs, raises, run, until
 
 
 @contextlib.contextmanager
