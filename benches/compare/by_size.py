@@ -245,6 +245,7 @@ def parse_options():
     parser.add_argument("--diskdb-args", default="", help="further directives for DiskDB")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs" / "benchmarks")
     parser.add_argument("--name", default="collections", help="of the files written")
+    parser.add_argument("--note", default="", help="what a reader should know of the run")
     parser.add_argument("--no-picture", action="store_true")
     return parser.parse_args()
 
@@ -262,7 +263,8 @@ def main():
     results["diskdb"] = report.version_of(options.diskdb_binary)
     results["settings"] = {
         "operations": options.operations, "queue_length": options.queue_length,
-        "diskdb_args": options.diskdb_args, "minutes": round((time.monotonic() - began) / 60, 1),
+        "diskdb_args": options.diskdb_args, "note": options.note,
+        "minutes": round((time.monotonic() - began) / 60, 1),
     }  # fmt: skip
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / options.name

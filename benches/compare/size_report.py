@@ -60,6 +60,11 @@ def markdown(results, picture):
         "the kernel take, too. Operations on all of a collection are sent alone, and wait for the way there and "
         "back. Made by `make bench-collections`; the .json file beside this one has the figures.", "",
     ]  # fmt: skip
+    settings = results["settings"]
+    if settings["diskdb_args"]:
+        lines += [f"DiskDB was started with `{settings['diskdb_args']}`.", ""]
+    if settings.get("note"):
+        lines += [settings["note"], ""]
     if picture:
         lines += [f"![Microseconds of an operation by the size of its collection]({picture})", ""]
     for family, entries in by_family(results).items():
