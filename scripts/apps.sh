@@ -41,7 +41,7 @@ javascript() {
 }
 
 python() {
-    usable python Python 3.11 "$(python3 -c 'import platform; print(platform.python_version())')" || return 0
+    usable python Python 3.11 "$(python3 -c 'import platform; print(platform.python_version())' 2>/dev/null)" || return 0
     scripts/venv.sh "$directory/venv" $source/python/requirements.txt
 }
 
