@@ -68,7 +68,12 @@ impl Edit {
     pub(super) fn whole_nodes(&mut self, tx: &WriteTx, count: u64) -> Result<u64> {
         let (most, gone) = (most_entries(tx), self.head.gone);
         if self.head.first_node == 0 {
-            let left = self.node_from(tx, 0, most.saturating_sub(gone))?;
+            let free = most.saturating_sub(gone);
+            let left = self.node_from(tx, 0, free)?;
+            if left == self.len() && left < free {
+                // It is the last one as well, and not full: what it is to hold is not known yet.
+                return Ok(0);
+            }
             self.stream.head.first_node = gone.saturating_add(left);
         }
         let mut whole = 0;
