@@ -332,12 +332,17 @@ impl Client {
         self.has_mail.load(Ordering::Acquire)
     }
 
-    /// The messages since the last time, oldest first. One load if there are none.
+    /// The messages since the last time, oldest first. One load if there are none. While another thread
+    /// runs the client's command, and until the client has noticed, they wait: some may tell of what that
+    /// command did, and come behind its reply.
     pub fn take_mail(&self) -> Vec<Arc<Message>> {
         if !self.has_mail() {
             return Vec::new();
         }
         let mail = &mut *self.mail.lock();
+        if self.is_served() {
+            return Vec::new();
+        }
         self.has_mail.store(false, Ordering::Release);
         self.counters.mail_bytes.store(0, Ordering::Relaxed);
         std::mem::take(mail)
@@ -386,10 +391,18 @@ impl Client {
         !self.is_killed() && self.change_block(block::WAITING, block::SERVING)
     }
 
+    /// Whether another thread runs the command that the client waits with, or has run it.
+    pub fn is_served(&self) -> bool {
+        matches!(self.block.load(Ordering::Acquire), block::SERVING | block::SERVED)
+    }
+
     /// The command has run, or goes on waiting.
     pub fn end_service(&self, served: bool) {
         if !served {
             self.block.store(block::WAITING, Ordering::Release);
+            if self.has_mail() {
+                self.wake();
+            }
             return;
         }
         self.block.store(block::SERVED, Ordering::Release);
@@ -562,6 +575,27 @@ mod tests {
         assert_eq!(client.unblocked(), None);
         assert!(!client.has_flag(ClientFlag::Blocked));
         assert_eq!(woken.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn who_is_served_is_told_afterwards() {
+        let clients = Clients::default();
+        let (client, woken) = client(&clients);
+        let tell = || client.deliver(Message::new(crate::protocol::Reply::text("told")));
+        client.begin_wait();
+        tell();
+        assert_eq!(client.take_mail().len(), 1);
+        assert!(client.begin_service());
+        tell();
+        assert!(client.take_mail().is_empty());
+        client.end_service(false);
+        assert_eq!((client.take_mail().len(), woken.load(Ordering::SeqCst)), (1, 3));
+        assert!(client.begin_service());
+        tell();
+        client.end_service(true);
+        assert!(client.take_mail().is_empty());
+        client.end_wait();
+        assert_eq!(client.take_mail().len(), 1);
     }
 
     #[test]
