@@ -33,6 +33,8 @@ pub mod syntax;
 pub mod time;
 pub mod transaction;
 
+pub use observe::replied;
+
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::instance::Instance;

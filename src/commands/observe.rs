@@ -1,15 +1,17 @@
-//! What is measured of every call: counters, latency, the slow log.
+//! What is measured of every call: counters, latency, the logs of calls that stand out, hot keys.
 
+use super::keys::keys_of;
 use super::spec::Flags;
-use super::{Context, Found, all_found};
+use super::{Context, Found, all_found, find};
 use crate::config::{Flag, directive};
 use crate::encoding::text;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::Transport;
-use crate::instance::slowlog::SlowCall;
+use crate::instance::command_log::{CommandLog, LoggedCall};
 use crate::instance::stats::CommandStats;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, ReplyBuffer};
+use crate::session::Session;
 use bytes::Bytes;
 
 /// The counters of a command.
@@ -52,9 +54,77 @@ pub(super) fn called(context: &Context, found: &Found, words: &[Bytes], ns: u64,
         }
     }
     let duration_us = ns / 1000;
-    if instance.slowlog.wants(duration_us) || instance.latency.wants(duration_us) {
+    if instance.command_logs.slow.wants(duration_us) || instance.latency.wants(duration_us) {
         slow(context, found, words, duration_us);
     }
+    if instance.command_logs.large_requests.wants(at_most(words)) {
+        large_request(context, found, words);
+    }
+    if instance.hot_keys.is_active() {
+        attribute(context, found, words, ns, result);
+    }
+}
+
+/// A bound of [`request_bytes`] that costs less.
+fn at_most(words: &[Bytes]) -> u64 {
+    // The signs and the digits around a word.
+    const AROUND: usize = 26;
+    words.iter().map(|word| word.len() + AROUND).sum::<usize>() as u64 + AROUND as u64
+}
+
+/// How long a request is on the wire.
+fn request_bytes(words: &[Bytes]) -> u64 {
+    let line = |number: usize| number.checked_ilog10().unwrap_or(0) as usize + 4;
+    let words_bytes: usize = words.iter().map(|word| line(word.len()) + word.len() + 2).sum();
+    (line(words.len()) + words_bytes) as u64
+}
+
+#[cold]
+fn large_request(context: &Context, found: &Found, words: &[Bytes]) {
+    let (logs, bytes) = (&context.instance.command_logs, request_bytes(words));
+    if logs.large_requests.wants(bytes) && !found.entry.spec.flags.has(Flags::SKIP_SLOWLOG) {
+        log(&logs.large_requests, context.instance, context.session, (found, words), bytes);
+    }
+}
+
+/// The reply of a call has been written, which was so long. Of a transaction, the reply as a whole counts.
+pub fn replied(instance: &Instance, session: &Session, words: &[Bytes], bytes: usize) {
+    let large = &instance.command_logs.large_replies;
+    if large.wants(bytes as u64)
+        && let Ok((found, _)) = find(words)
+    {
+        log(large, instance, session, (found, words), bytes as u64);
+    }
+}
+
+/// Adds what a call has cost to its keys. What a transaction costs is that of its commands.
+#[cold]
+fn attribute(context: &Context, found: &Found, words: &[Bytes], ns: u64, result: &Result<Reply>) {
+    if found.name == "exec" {
+        return;
+    }
+    let mut reply = ReplyBuffer::new();
+    match result {
+        Ok(said) => reply.write(said, context.session.dialect),
+        Err(error) => reply.write(&Reply::Error(error.to_string().into()), context.session.dialect),
+    }
+    let bytes = request_bytes(words) + reply.len() as u64;
+    let keys = keys_of(found, words).unwrap_or_default();
+    let keys = keys.iter().filter_map(|(word, _)| words.get(*word));
+    let now_ms = context.instance.keyspace.clock().now_ms();
+    context.instance.hot_keys.record(now_ms, ns, bytes, keys);
+}
+
+#[cold]
+fn log(log: &CommandLog, instance: &Instance, session: &Session, call: (&Found, &[Bytes]), amount: u64) {
+    log.push(LoggedCall {
+        id: 0,
+        at_s: instance.keyspace.clock().now_ms() / 1000,
+        amount,
+        words: without_secrets(&call.0.name, call.1),
+        client: session.client.address.peer.clone(),
+        client_name: session.client.details().name,
+    });
 }
 
 /// Tells those who listen of the call, as Redis words it. It does not tell of commands of administrators.
@@ -88,15 +158,9 @@ fn slow(context: &Context, found: &Found, words: &[Bytes], duration_us: u64) {
         let event = if flags.has(Flags::FAST) { "fast-command" } else { "command" };
         instance.latency.record(event, at_s, duration_us);
     }
-    if instance.slowlog.wants(duration_us) && !flags.has(Flags::SKIP_SLOWLOG) {
-        instance.slowlog.push(SlowCall {
-            id: 0,
-            at_s,
-            duration_us,
-            words: without_secrets(&found.name, words),
-            client: context.session.client.address.peer.clone(),
-            client_name: context.session.client.details().name,
-        });
+    let slow = &instance.command_logs.slow;
+    if slow.wants(duration_us) && !flags.has(Flags::SKIP_SLOWLOG) {
+        log(slow, instance, context.session, (found, words), duration_us);
     }
 }
 
@@ -140,6 +204,17 @@ pub(super) fn without_secrets(name: &str, words: &[Bytes]) -> Vec<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_are_as_long_as_on_the_wire() {
+        for lengths in [vec![4], vec![3, 0, 9, 10, 99, 100], vec![1_000_000; 12]] {
+            let words: Vec<Bytes> = lengths.iter().map(|length| Bytes::from(vec![b'x'; *length])).collect();
+            let sent: usize = lengths.iter().map(|length| format!("${length}\r\n\r\n").len() + length).sum();
+            let sent = sent + format!("*{}\r\n", words.len()).len();
+            assert_eq!(request_bytes(&words), sent as u64);
+            assert!(at_most(&words) >= sent as u64);
+        }
+    }
 
     #[test]
     fn secrets_stay_out_of_logs() {

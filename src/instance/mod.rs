@@ -4,9 +4,11 @@ pub mod acl;
 pub mod background;
 pub mod client_memory;
 pub mod clients;
+pub mod command_log;
 pub mod disk_room;
 pub mod health;
 pub mod histogram;
+pub mod hot_keys;
 pub mod latency;
 pub mod lifecycle;
 pub mod monitors;
@@ -15,7 +17,6 @@ pub mod process;
 pub mod pubsub;
 pub mod saves;
 pub mod settings;
-pub mod slowlog;
 pub mod stats;
 pub mod tracking;
 pub mod waiters;
@@ -34,7 +35,6 @@ use latency::Latency;
 use parking_lot::{Mutex, RwLock};
 use saves::Saves;
 use settings::{CurrentSettings, Listener};
-use slowlog::Slowlog;
 use stats::Stats;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
@@ -45,7 +45,8 @@ pub struct Instance {
     pub acl: acl::Acl,
     pub clients: Arc<clients::Clients>,
     pub stats: Arc<Stats>,
-    pub slowlog: Slowlog,
+    pub command_logs: command_log::CommandLogs,
+    pub hot_keys: hot_keys::HotKeys,
     pub waiters: Arc<waiters::Waiters>,
     pub watches: Arc<watches::Watches>,
     pub monitors: monitors::Monitors,
@@ -148,8 +149,9 @@ impl Instance {
             background: Mutex::new(None),
             acl: acl::Acl::new(catalog, &settings.requirepass),
             clients,
+            hot_keys: hot_keys::HotKeys::new(stats.clone()),
             stats,
-            slowlog: Slowlog::new(-1, 0),
+            command_logs: command_log::CommandLogs::default(),
             waiters,
             watches,
             monitors: monitors::Monitors::default(),
@@ -267,7 +269,12 @@ impl Instance {
         let events = settings.notify_keyspace_events;
         self.notifications.configure(events);
         self.keyspace.set_tells_misses(events.any(KeyspaceEvents::KEY_MISS));
-        self.slowlog.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
+        let logs = &self.command_logs;
+        logs.slow.configure(settings.slowlog_log_slower_than, settings.slowlog_max_len);
+        logs.large_requests
+            .configure(settings.commandlog_request_larger_than, settings.commandlog_large_request_max_len);
+        logs.large_replies
+            .configure(settings.commandlog_reply_larger_than, settings.commandlog_large_reply_max_len);
         self.tracking.configure(settings.tracking_table_max_keys);
         self.latency.configure(settings.latency_monitor_threshold);
         self.stats.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);

@@ -204,7 +204,8 @@ impl Connection {
     /// Puts what others have to tell the client behind its replies. It leaves with the turn, as it may tell
     /// of commits that are not in the log yet.
     fn take_mail(self: &Rc<Self>, worker: &Worker) {
-        if !self.client.has_mail() || self.turn.get() == TurnStage::UnderWay {
+        let must_wait = self.turn.get() == TurnStage::UnderWay || self.client.is_served();
+        if !self.client.has_mail() || must_wait {
             return;
         }
         let io = &mut *self.io.borrow_mut();
@@ -351,7 +352,10 @@ impl Connection {
                     return Halt::Blocked(until_ms);
                 }
                 outcome => {
-                    if !push_reply(&mut io.output, session, &mut io.turn, outcome) {
+                    let before = io.output.len();
+                    let goes_on = push_reply(&mut io.output, session, &mut io.turn, outcome);
+                    commands::replied(instance, session, &words, io.output.len() - before);
+                    if !goes_on {
                         return Halt::Close;
                     }
                     if self.client.has_mail() {
@@ -413,9 +417,11 @@ impl Connection {
         }
         let turn = io.turn.get_or_insert_with(|| TurnBegin::new(&io.output, &worker.shared.instance));
         turn.undone = turn.undone.min(before);
+        let before = io.output.len();
         if !push_reply(&mut io.output, &mut session, &mut io.turn, outcome) {
             self.closing.set(true);
         }
+        commands::replied(&worker.shared.instance, &session, &words, io.output.len() - before);
         push_mail(&mut io.output, &mut io.turn, &self.client);
         if worker.is_over_hard_limit(&self.client, io.output.len()) {
             self.cut_for_output(io.output.len());

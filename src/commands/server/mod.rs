@@ -1,7 +1,9 @@
 //! The server family, a file for each theme.
 
+mod command_log;
 mod database;
 mod debug;
+mod hot_keys;
 mod info;
 mod latency;
 mod lifecycle;
@@ -10,7 +12,6 @@ mod memory;
 mod module;
 mod monitor;
 mod saving;
-mod slowlog;
 
 pub(super) use debug::check_allowed as check_debug_allowed;
 
@@ -22,10 +23,12 @@ use crate::storage::ReadTier;
 
 pub static COMMANDS: &[Entry] = &[
     Entry::session::<saving::BgSave>(),
+    Entry::container(COMMANDLOG, command_log::SUBCOMMANDS),
     Entry::session::<database::DbSize>(),
     Entry::session::<debug::Debug>(),
     Entry::write::<database::FlushAll>(),
     Entry::write::<database::FlushDb>(),
+    Entry::container(HOTKEYS, hot_keys::SUBCOMMANDS),
     Entry::session::<info::Info>(),
     Entry::session::<saving::LastSave>(),
     Entry::container(LATENCY, latency::SUBCOMMANDS),
@@ -36,7 +39,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry::session::<lifecycle::Role>(),
     Entry::session::<saving::Save>(),
     Entry::session::<lifecycle::Shutdown>(),
-    Entry::container(SLOWLOG, slowlog::SUBCOMMANDS),
+    Entry::container(SLOWLOG, command_log::SLOWLOG_SUBCOMMANDS),
     Entry::write::<database::SwapDb>(),
     Entry::session::<database::Time>(),
 ];
@@ -45,6 +48,13 @@ const fn container(name: &'static str) -> Spec {
     Spec::new(name, Group::Server, Arity::AtLeast(2))
 }
 
+const COMMANDLOG: Spec = container("COMMANDLOG").doc(
+    "valkey 8.1.0",
+    "Depends on subcommand.",
+    "A container for the logs of slow calls, large requests and large replies (Valkey's).",
+);
+const HOTKEYS: Spec =
+    container("HOTKEYS").doc("8.6.0", "Depends on subcommand.", "A container for what is known of hot keys.");
 const LATENCY: Spec =
     container("LATENCY").doc("2.8.13", "Depends on subcommand.", "A container for latency diagnostics.");
 const MEMORY: Spec =

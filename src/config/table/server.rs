@@ -53,9 +53,19 @@ section "Logging" {
 section "Slow log and latency" {
     /// Commands that take at least this many microseconds go to SLOWLOG; 0 logs every command, -1
     /// none.
-    slowlog_log_slower_than: i64 = 10000, integer(-1, I64_MAX as i128), [Runtime];
+    slowlog_log_slower_than: i64 = 10000, integer(-1, I64_MAX as i128), [Runtime],
+        "commandlog-execution-slower-than";
     /// How many entries SLOWLOG keeps.
-    slowlog_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime];
+    slowlog_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime], "commandlog-slow-execution-max-len";
+    /// Commands of at least this many bytes go to COMMANDLOG's `large-request`; 0 logs every command, -1 none. (Valkey)
+    commandlog_request_larger_than: i64 = 1_048_576, integer(-1, I64_MAX as i128), [Runtime];
+    /// How many of them it keeps.
+    commandlog_large_request_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime];
+    /// Commands with replies of at least this many bytes go to COMMANDLOG's `large-reply`; 0 logs every command, -1
+    /// none. (Valkey)
+    commandlog_reply_larger_than: i64 = 1_048_576, integer(-1, I64_MAX as i128), [Runtime];
+    /// How many of them it keeps.
+    commandlog_large_reply_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime];
     /// Events that take at least this many milliseconds go to LATENCY; 0 turns it off.
     latency_monitor_threshold: u64 = 0, integer(0, I64_MAX as i128), [Runtime];
     /// Whether the latency of each command is counted in a histogram.

@@ -1,4 +1,5 @@
-//! The calls that took longest lately.
+//! Logs of calls that stood out of late: those that took long, whose requests were large, whose replies
+//! were.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -10,15 +11,15 @@ const MAX_WORDS: usize = 32;
 /// How many bytes of a word are kept.
 const MAX_WORD_BYTES: usize = 128;
 
-/// One slow call.
+/// A call in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlowCall {
+pub struct LoggedCall {
     /// Never given out twice.
     pub id: u64,
     /// Seconds since the Unix epoch.
     pub at_s: u64,
-    /// How long it took, µs.
-    pub duration_us: u64,
+    /// How long it took, µs; or how long its request or reply was, bytes.
+    pub amount: u64,
     /// Long ones and late ones cut off.
     pub words: Vec<Bytes>,
     /// Address and port.
@@ -26,36 +27,48 @@ pub struct SlowCall {
     pub client_name: String,
 }
 
-/// The log of slow calls, the newest first.
-#[derive(Debug)]
-pub struct Slowlog {
-    /// `slowlog-log-slower-than`, µs; negative: log nothing.
-    threshold_us: AtomicI64,
-    /// `slowlog-max-len`.
-    max_len: AtomicU64,
-    calls: Mutex<(u64, VecDeque<SlowCall>)>,
+/// The three logs.
+#[derive(Debug, Default)]
+pub struct CommandLogs {
+    /// By execution time, µs.
+    pub slow: CommandLog,
+    /// By the bytes of the request.
+    pub large_requests: CommandLog,
+    /// By the bytes of the reply.
+    pub large_replies: CommandLog,
 }
 
-impl Slowlog {
-    /// An empty log.
-    pub fn new(threshold_us: i64, max_len: u64) -> Slowlog {
-        Slowlog { threshold_us: threshold_us.into(), max_len: max_len.into(), calls: Mutex::default() }
-    }
+/// One log, the newest call first. It logs nothing until it is configured.
+#[derive(Debug)]
+pub struct CommandLog {
+    /// From this amount on a call is logged; negative: none is.
+    threshold: AtomicI64,
+    /// How many calls are kept.
+    max_len: AtomicU64,
+    calls: Mutex<(u64, VecDeque<LoggedCall>)>,
+}
 
+impl Default for CommandLog {
+    fn default() -> CommandLog {
+        CommandLog { threshold: AtomicI64::new(-1), max_len: AtomicU64::new(0), calls: Mutex::default() }
+    }
+}
+
+impl CommandLog {
     /// Follows the directives; a shorter log forgets its oldest calls with the next one.
-    pub fn configure(&self, threshold_us: i64, max_len: u64) {
-        self.threshold_us.store(threshold_us, Ordering::Relaxed);
+    pub fn configure(&self, threshold: i64, max_len: u64) {
+        self.threshold.store(threshold, Ordering::Relaxed);
         self.max_len.store(max_len, Ordering::Relaxed);
     }
 
-    /// Whether a call that took so long is to be logged.
-    pub fn wants(&self, duration_us: u64) -> bool {
-        let threshold_us = self.threshold_us.load(Ordering::Relaxed);
-        u64::try_from(threshold_us).is_ok_and(|threshold_us| duration_us >= threshold_us)
+    /// Whether a call with so much of it is to be logged. One load.
+    pub fn wants(&self, amount: u64) -> bool {
+        let threshold = self.threshold.load(Ordering::Relaxed);
+        u64::try_from(threshold).is_ok_and(|threshold| amount >= threshold)
     }
 
     /// Adds a call. Its id is set here, its words are cut here.
-    pub fn push(&self, mut call: SlowCall) {
+    pub fn push(&self, mut call: LoggedCall) {
         let max_len = self.max_len.load(Ordering::Relaxed);
         call.words = trimmed(&call.words);
         let mut calls = self.calls.lock();
@@ -66,7 +79,7 @@ impl Slowlog {
     }
 
     /// The newest `count` calls.
-    pub fn newest(&self, count: usize) -> Vec<SlowCall> {
+    pub fn newest(&self, count: usize) -> Vec<LoggedCall> {
         self.calls.lock().1.iter().take(count).cloned().collect()
     }
 
@@ -109,13 +122,20 @@ fn trimmed_word(word: &Bytes) -> Bytes {
 mod tests {
     use super::*;
 
-    fn call(words: Vec<Bytes>) -> SlowCall {
-        SlowCall { id: 0, at_s: 1, duration_us: 2, words, client: String::new(), client_name: String::new() }
+    fn call(words: Vec<Bytes>) -> LoggedCall {
+        LoggedCall { id: 0, at_s: 1, amount: 2, words, client: String::new(), client_name: String::new() }
+    }
+
+    fn log(threshold: i64, max_len: u64) -> CommandLog {
+        let log = CommandLog::default();
+        assert!(!log.wants(u64::MAX));
+        log.configure(threshold, max_len);
+        log
     }
 
     #[test]
     fn keeps_the_newest_and_their_ids() {
-        let log = Slowlog::new(10, 2);
+        let log = log(10, 2);
         assert!(log.wants(10) && !log.wants(9));
         for _ in 0..3 {
             log.push(call(vec![]));
@@ -130,7 +150,7 @@ mod tests {
 
     #[test]
     fn cuts_long_calls() {
-        let log = Slowlog::new(0, 2);
+        let log = log(0, 2);
         log.push(call(vec![Bytes::from(vec![b'a'; 200]); 40]));
         let words = &log.newest(1)[0].words;
         assert_eq!(words.len(), 32);
