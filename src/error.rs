@@ -78,6 +78,10 @@ pub enum Error {
     /// happened. Never reaches a client.
     #[error("ERR other clients come first")]
     WaitersFirst,
+    /// A transaction has come upon a key that somebody else has locked: it is to be run again, with that
+    /// key locked from the beginning. Nothing has happened. Never reaches a client.
+    #[error("ERR somebody else has the key")]
+    KeysBusy,
     #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
     Unblocked,
     #[error(
@@ -119,6 +123,12 @@ impl Error {
     /// Whether the command has not run, and is to be run again; the client never hears of it.
     pub fn asks_again(&self) -> bool {
         matches!(self, Error::NeedsDisk | Error::Paused { .. } | Error::Blocked { .. })
+    }
+
+    /// Whether the transaction that the command is a part of is to be run again, here or elsewhere;
+    /// the client never hears of it.
+    pub fn restarts(&self) -> bool {
+        self.asks_again() || matches!(self, Error::WaitersFirst | Error::KeysBusy)
     }
 }
 

@@ -1,7 +1,7 @@
 //! DiskDB: a multi-type, Redis-compatible, persistent database.
 //!
-//! The direction of use is `main → server → api → commands → {data_types, session, instance} →
-//! keyspace → encoding → storage → {error, clock}`; `config` and `protocol` know `words` alone. The
+//! The direction of use is `main → server → api → commands → {data_types, scripting, session,
+//! instance} → keyspace → encoding → storage → {error, clock}`; `config` and `protocol` know `words` alone. The
 //! test `tests/layering.rs` holds the code to it. `docs/architecture.md` tells the story.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used))]
@@ -18,6 +18,8 @@ pub mod error;
 pub mod instance;
 pub mod keyspace;
 pub mod protocol;
+#[cfg(feature = "lua")]
+pub mod scripting;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;

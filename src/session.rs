@@ -38,6 +38,26 @@ pub struct Queued {
     pub words: Vec<Bytes>,
 }
 
+/// A command that a script has called.
+#[derive(Debug)]
+pub struct ScriptCall {
+    /// Its number in the table of commands.
+    pub command: usize,
+    pub ns: u64,
+    pub error: Option<String>,
+    /// What it was called with, if somebody wants to know.
+    pub words: Vec<Bytes>,
+}
+
+/// What is to be known of a script that has run.
+#[derive(Debug, Default)]
+pub struct ScriptTrace {
+    /// What it has called; of very many, the first ones.
+    pub calls: Vec<ScriptCall>,
+    /// Its error is one of theirs.
+    pub error_is_counted: bool,
+}
+
 /// Longer words are shared with the buffer they came in instead of copied.
 const SHARED_WORD_BYTES: usize = 1024;
 
@@ -111,6 +131,10 @@ pub struct Session {
     pub wait_ended: Option<Unblock>,
     /// What the current command waits with, if it waits for keys.
     pub ticket: Option<Arc<Ticket>>,
+    /// The script that is to run again takes too long for a thread that others wait for.
+    pub runs_long: bool,
+    /// What the script did that the current command ran.
+    pub script: ScriptTrace,
     /// Names of fields that `HIMPORT` has prepared.
     fieldsets: HashMap<Bytes, Vec<Bytes>>,
     /// What was collected since `MULTI`.
@@ -153,6 +177,8 @@ impl Session {
             lap: None,
             wait_ended: None,
             ticket: None,
+            runs_long: false,
+            script: ScriptTrace::default(),
             fieldsets: HashMap::new(),
             transaction: None,
             watched: Vec::new(),

@@ -7,7 +7,7 @@ use source::{SourceFile, blanked, files};
 use std::collections::BTreeSet;
 
 /// Every module at the root, and those it may use besides itself. `main → cli → server → api →
-/// commands → {data_types, session, instance} → keyspace → encoding → storage → {error, clock}`.
+/// commands → {data_types, scripting, session, instance} → keyspace → encoding → storage → {error, clock}`.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["server", "api", "instance", "error", "clock", "config"]),
@@ -37,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "commands",
         &[
             "data_types",
+            "scripting",
             "session",
             "instance",
             "keyspace",
@@ -48,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "protocol",
         ],
     ),
+    ("scripting", &["error", "clock", "protocol"]),
     ("data_types", &["keyspace", "encoding", "storage", "error", "clock"]),
     ("session", &["instance", "keyspace", "storage", "error", "clock", "protocol"]),
     ("instance", &["keyspace", "encoding", "storage", "error", "clock", "config", "protocol", "words"]),

@@ -23,6 +23,8 @@ mod observe;
 pub mod paging;
 pub mod pop_many;
 pub mod pubsub;
+#[cfg(feature = "lua")]
+pub mod script;
 pub mod server;
 pub mod set;
 pub mod sorted_set;
@@ -39,6 +41,7 @@ use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::clients::Transport;
+use crate::instance::waiters::Waiters;
 use crate::keyspace::tx::{ReadTx, WriteTx};
 use crate::keyspace::{DbIndex, KeySet, Keys, Origin};
 use crate::protocol::Reply;
@@ -48,6 +51,7 @@ use blocking::BlockingCommand;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use spec::{Flags, Spec};
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 /// What a command runs with, beyond its own words.
@@ -78,7 +82,7 @@ impl<'a> Context<'a> {
     /// Runs `f` on a consistent view of the keys.
     fn read<T>(&mut self, keys: &Keys, f: impl Fn(&ReadTx<'_>) -> Result<T>) -> Result<T> {
         if self.joined.is_some() {
-            return self.join(|tx| f(tx));
+            return self.join(keys, |tx| f(tx));
         }
         let origin = self.origin();
         self.instance.after_waiters(origin, keys, |let_pass| {
@@ -92,7 +96,7 @@ impl<'a> Context<'a> {
     /// Runs `f` in a transaction on the keys, and commits what it wrote.
     fn write<T>(&mut self, keys: &Keys, f: impl Fn(&mut WriteTx<'_>) -> Result<T>) -> Result<T> {
         if self.joined.is_some() {
-            return self.join(f);
+            return self.join(keys, |tx| tx.check_writes().and_then(|()| f(tx)));
         }
         let origin = self.origin();
         let written = self.instance.after_waiters(origin, keys, |let_pass| {
@@ -105,20 +109,51 @@ impl<'a> Context<'a> {
         Ok(written.value)
     }
 
-    /// Runs `f` in the transaction that the command is a part of; its keys are locked.
-    fn join<T>(&mut self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T>) -> Result<T> {
+    /// Runs `f` in the transaction that the command is a part of.
+    fn join<T>(&mut self, keys: &Keys, f: impl FnOnce(&mut WriteTx<'_>) -> Result<T>) -> Result<T> {
         let db = self.session.db;
+        let waiters = &self.instance.waiters;
         let mut f = Some(f);
         let mut result = Err(Error::text("ERR no transaction is open"));
         if let Some(tx) = &mut self.joined {
             tx.join(&mut |tx| {
                 if let Some(f) = f.take() {
-                    // The one before may have looked at another database.
-                    result = tx.select(db).and_then(|()| f(tx));
+                    result = reach(waiters, tx, db, keys).and_then(|()| f(tx));
                 }
             });
         }
         result
+    }
+
+    /// Runs several commands as one: `f` gives them the transaction to join. They may touch more keys
+    /// than these. `f` may run more than once.
+    fn compound<T>(
+        &mut self,
+        keys: &Keys,
+        writes: bool,
+        f: impl Fn(&Instance, &mut Session, &mut WriteTx<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let (instance, origin) = (self.instance, self.origin());
+        let session = RefCell::new(&mut *self.session);
+        if let Some(tx) = &mut self.joined {
+            let mut result = Err(Error::text("ERR no transaction is open"));
+            tx.join(&mut |tx| {
+                let reached = reach(&instance.waiters, tx, origin.db, keys);
+                result = reached.and_then(|()| f(instance, &mut session.borrow_mut(), tx));
+            });
+            return result;
+        }
+        let written = instance.after_waiters(origin, keys, |let_pass| {
+            instance.keyspace.compound(origin, keys, writes, |tx| {
+                let_pass()?;
+                let session = &mut **session.borrow_mut();
+                // What it published when it ran before never happened.
+                session.published.clear();
+                f(instance, session, tx)
+            })
+        })?;
+        self.session.last_write = written.seq.or(self.session.last_write);
+        Ok(written.value)
     }
 
     /// Refuses what cannot be a part of a transaction.
@@ -132,6 +167,16 @@ impl<'a> Context<'a> {
     fn origin(&self) -> Origin {
         Origin { db: self.session.db, client: self.session.id, tier: self.session.tier }
     }
+}
+
+/// Lets a command look at its keys in the transaction that it is a part of.
+fn reach(waiters: &Waiters, tx: &mut WriteTx<'_>, db: DbIndex, keys: &Keys) -> Result<()> {
+    if tx.reach(db, keys)? {
+        waiters.let_pass(db, keys)?;
+    }
+    // The one before may have looked at another database, and databases stay what they are only while a
+    // key is locked.
+    tx.select(db)
 }
 
 /// A command: what is known of it, and how to read its words.
@@ -166,6 +211,14 @@ pub trait SessionCommand: Command {
     fn run(self, context: &mut Context<'_>) -> Result<Self::Output>;
 }
 
+/// A command that runs others, as one commit.
+pub trait CompoundCommand: Command {
+    /// The keys that they touch, as far as the command says.
+    fn keys(&self) -> Keys<'_>;
+
+    fn run(self, context: &mut Context<'_>) -> Result<Self::Output>;
+}
+
 /// Adds the keys that a call touches; the database is its session's.
 type AddKeys = fn(&mut Args, DbIndex, &mut KeySet) -> Result<()>;
 
@@ -195,6 +248,11 @@ impl Entry {
     /// Registers a command about the client or the server.
     pub const fn session<C: SessionCommand>() -> Entry {
         Entry::new(C::SPEC, run_session::<C>, None)
+    }
+
+    /// Registers a command that runs other commands as one.
+    pub const fn compound<C: CompoundCommand>() -> Entry {
+        Entry::new(C::SPEC, run_compound::<C>, Some(add_keys_compound::<C>))
     }
 
     /// Registers a command that reads, and waits for keys.
@@ -249,6 +307,15 @@ fn run_write<C: WriteCommand>(context: &mut Context, args: &mut Args) -> Result<
     context.write(&command.keys(), |tx| command.run(tx)).map(Into::into)
 }
 
+fn run_compound<C: CompoundCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
+    C::parse(args)?.run(context).map(Into::into)
+}
+
+fn add_keys_compound<C: CompoundCommand>(args: &mut Args, db: DbIndex, keys: &mut KeySet) -> Result<()> {
+    keys.add(db, &C::parse(args)?.keys());
+    Ok(())
+}
+
 fn run_session<C: SessionCommand>(context: &mut Context, args: &mut Args) -> Result<Reply> {
     C::parse(args)?.run(context).map(Into::into)
 }
@@ -272,6 +339,8 @@ pub static FAMILIES: &[&[Entry]] = &[
     introspection::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
+    #[cfg(feature = "lua")]
+    script::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
@@ -316,6 +385,32 @@ static BY_ID: LazyLock<Vec<&'static Found>> = LazyLock::new(|| {
 /// Every command and subcommand; the number of each is its place.
 pub fn all_found() -> &'static [&'static Found] {
     &BY_ID
+}
+
+/// Commands that have no keys, and that may run a second time with the transaction they are a part of: what they
+/// do is undone with it, or nothing.
+const REPEATABLE: [&str; 14] = [
+    "command",
+    "command|count",
+    "command|docs",
+    "command|getkeys",
+    "command|getkeysandflags",
+    "command|info",
+    "command|list",
+    "echo",
+    "info",
+    "ping",
+    "publish",
+    "select",
+    "spublish",
+    "time",
+];
+
+impl Found {
+    /// Whether the command does what is not undone with its transaction.
+    fn acts_beyond_data(&self) -> bool {
+        self.entry.keys.is_none() && !REPEATABLE.contains(&self.name.as_str())
+    }
 }
 
 /// The name of a command as `CLIENT LIST` shows it; `number` is its id and 1, 0 is none.

@@ -11,7 +11,7 @@ use crate::instance::clients::Transport;
 use crate::instance::command_log::{CommandLog, LoggedCall};
 use crate::instance::stats::CommandStats;
 use crate::protocol::{Reply, ReplyBuffer};
-use crate::session::Session;
+use crate::session::{ScriptCall, Session};
 use bytes::Bytes;
 
 /// The counters of a command.
@@ -32,11 +32,12 @@ pub(super) fn rejected(instance: &Instance, found: &Found, error: &Error) {
 
 /// Counts a call that ran for `ns` nanoseconds, and logs it if it took long. One that has to run again where waiting for
 /// the disk is allowed has not run yet.
-pub(super) fn called(context: &Context, found: &Found, words: &[Bytes], ns: u64, result: &Result<Reply>) {
+pub(super) fn called(context: &mut Context, found: &Found, words: &[Bytes], ns: u64, result: &Result<Reply>) {
     let instance = context.instance;
     if result.as_ref().is_err_and(Error::asks_again) {
         return;
     }
+    let script = std::mem::take(&mut context.session.script);
     if !instance.monitors.is_empty() {
         monitored(context, found, words);
     }
@@ -45,13 +46,18 @@ pub(super) fn called(context: &Context, found: &Found, words: &[Bytes], ns: u64,
     match result {
         Ok(Reply::Error(text)) => {
             command.failed.increment();
-            instance.stats.error(text);
+            if !script.error_is_counted {
+                instance.stats.error(text);
+            }
         }
         Ok(_) => {}
         Err(error) => {
             command.failed.increment();
             instance.stats.error(&error.to_string());
         }
+    }
+    if !script.calls.is_empty() {
+        called_by_script(context, &script.calls);
     }
     let duration_us = ns / 1000;
     if instance.command_logs.slow.wants(duration_us) || instance.latency.wants(duration_us) {
@@ -127,24 +133,48 @@ fn log(log: &CommandLog, instance: &Instance, session: &Session, call: (&Found, 
     });
 }
 
+/// Counts what a script has called, and tells those who listen of it.
+fn called_by_script(context: &Context, calls: &[ScriptCall]) {
+    let stats = &context.instance.stats;
+    for call in calls {
+        let found = all_found()[call.command];
+        let command = stats_of(context.instance, found.id);
+        stats.called(command, call.ns);
+        if let Some(error) = &call.error {
+            command.failed.increment();
+            stats.error(error);
+        }
+        if !call.words.is_empty() && !context.instance.monitors.is_empty() {
+            tell(context, "lua", &without_secrets(&found.name, &call.words));
+        }
+    }
+}
+
 /// Tells those who listen of the call, as Redis words it. It does not tell of commands of administrators.
 #[cold]
 fn monitored(context: &Context, found: &Found, words: &[Bytes]) {
     let flags = found.entry.spec.flags;
-    if flags.has(Flags::ADMIN) || flags.has(Flags::SKIP_MONITOR) {
+    // Redis says so of commands that run scripts as it tells of them by other means.
+    let is_hidden = flags.has(Flags::SKIP_MONITOR) && !flags.has(Flags::SCRIPT_RUNNER);
+    if flags.has(Flags::ADMIN) || is_hidden {
         return;
     }
-    let now_us = context.instance.keyspace.clock().now_us();
     let address = &context.session.client.address;
     let peer = match address.transport {
         Transport::Unix => format!("unix:{}", address.local.trim_end_matches(":0")),
         _ => address.peer.clone(),
     };
+    tell(context, &peer, &without_secrets(&found.name, words));
+}
+
+/// Tells those who listen that `who` has called this.
+fn tell(context: &Context, who: &str, words: &[Bytes]) {
+    let now_us = context.instance.keyspace.clock().now_us();
     let (seconds, rest_us) = (now_us / 1_000_000, now_us % 1_000_000);
-    let mut line = format!("{seconds}.{rest_us:06} [{} {peer}]", context.session.db);
-    for word in without_secrets(&found.name, words) {
+    let mut line = format!("{seconds}.{rest_us:06} [{} {who}]", context.session.db);
+    for word in words {
         line.push(' ');
-        text::quote(&word, &mut line);
+        text::quote(word, &mut line);
     }
     context.instance.monitors.tell(line);
 }

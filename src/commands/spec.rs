@@ -83,6 +83,7 @@ bits! { Flags:
     MAY_REPLICATE = 19 "may_replicate",
     PROTECTED = 20 "protected",
     TOUCHES_ARBITRARY_KEYS = 21 "touches_arbitrary_keys",
+    SCRIPT_RUNNER = 22 "script_runner",
 }
 
 /// A set of ACL categories.
@@ -133,6 +134,7 @@ pub enum Group {
     Server,
     Transactions,
     PubSub,
+    Scripting,
 }
 
 impl Group {
@@ -154,6 +156,7 @@ impl Group {
             Group::Server => "server",
             Group::Transactions => "transactions",
             Group::PubSub => "pubsub",
+            Group::Scripting => "scripting",
         }
     }
 
@@ -174,6 +177,7 @@ impl Group {
             Group::Connection => Categories::CONNECTION,
             Group::Server | Group::PubSub => Categories::NONE,
             Group::Transactions => Categories::TRANSACTION,
+            Group::Scripting => Categories::SCRIPTING,
         }
     }
 }

@@ -15,10 +15,9 @@ use crate::instance::clients::{ClientFlag, Unblock};
 use crate::keyspace::tx::WriteTx;
 use crate::keyspace::{DbIndex, KeySet, Keys};
 use crate::protocol::Reply;
-use crate::session::{Queued, Session, Transaction};
+use crate::session::{Queued, ScriptTrace, Session, Transaction};
 use crate::storage::ReadTier;
 use bytes::Bytes;
-use std::cell::RefCell;
 
 pub static COMMANDS: &[Entry] = &[
     Entry::session::<Discard>(),
@@ -189,41 +188,39 @@ impl SessionCommand for Exec {
 
 /// What has become of a call.
 enum Ran {
-    /// It ran for so many nanoseconds.
-    Called(u64, Result<Reply>),
+    /// It ran for so many nanoseconds, and did this if it was a script.
+    Called(u64, Result<Reply>, ScriptTrace),
     /// It was not allowed any more.
     Denied(Denied),
 }
 
 fn execute(context: &mut Context, transaction: &Transaction) -> Result<Reply> {
-    let instance = context.instance;
-    let acts_beyond_data = |call: &Queued| all_found()[call.command].entry.keys.is_none();
+    let acts_beyond_data = |call: &Queued| all_found()[call.command].acts_beyond_data();
+    let runs_script = |call: &Queued| all_found()[call.command].entry.spec.flags.has(Flags::SCRIPT_RUNNER);
     if context.session.tier == ReadTier::Memory && transaction.calls.iter().any(acts_beyond_data) {
         // It could not run a second time.
         return Err(Error::NeedsDisk);
     }
-    let keys = keys_of(context, transaction);
-    let origin = context.origin();
-    let session = RefCell::new(&mut *context.session);
-    let written = instance.after_waiters(origin, &keys.keys(), |let_pass| {
-        instance.keyspace.write(origin, &keys.keys(), |tx| {
-            let_pass()?;
-            let session = &mut **session.borrow_mut();
-            if is_spoiled(session, tx)? {
-                return Ok(None);
-            }
-            let ran: Result<Vec<Ran>> =
-                transaction.calls.iter().map(|call| run_call(instance, session, tx, call)).collect();
-            ran.map(Some)
-        })
+    let mut keys = keys_of(context, transaction);
+    if transaction.calls.iter().any(acts_beyond_data) && transaction.calls.iter().any(runs_script) {
+        // The script must not come upon a key that somebody else has.
+        keys.add(context.session.db, &Keys::All);
+    }
+    let ran = context.compound(&keys.keys(), true, |instance, session, tx| {
+        if is_spoiled(session, tx)? {
+            return Ok(None);
+        }
+        let ran: Result<Vec<Ran>> =
+            transaction.calls.iter().map(|call| run_call(instance, session, tx, call)).collect();
+        ran.map(Some)
     })?;
-    context.session.last_write = written.seq.or(context.session.last_write);
-    let Some(ran) = written.value else { return Ok(Reply::NullArray) };
+    let Some(ran) = ran else { return Ok(Reply::NullArray) };
     let mut replies = Vec::with_capacity(ran.len());
     for (call, ran) in transaction.calls.iter().zip(ran) {
         let found = all_found()[call.command];
         let result = match ran {
-            Ran::Called(ns, result) => {
+            Ran::Called(ns, result, script) => {
+                context.session.script = script;
                 observe::called(context, found, &call.words, ns, &result);
                 context.session.client.count_command();
                 result
@@ -231,7 +228,7 @@ fn execute(context: &mut Context, transaction: &Transaction) -> Result<Reply> {
             Ran::Denied(denied) => {
                 let session = &*context.session;
                 acl::note(
-                    instance,
+                    context.instance,
                     &session.client,
                     &session.user,
                     Place::Multi,
@@ -304,8 +301,8 @@ fn run_call(instance: &Instance, session: &mut Session, tx: &mut WriteTx<'_>, ca
     });
     let (ns, _) = stopwatch.lap();
     match result {
-        Err(error) if error.asks_again() => Err(error),
-        result => Ok(Ran::Called(ns, result)),
+        Err(error) if error.restarts() => Err(error),
+        result => Ok(Ran::Called(ns, result, std::mem::take(&mut session.script))),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod notifications;
 pub mod process;
 pub mod pubsub;
 pub mod saves;
+pub mod scripts;
 pub mod settings;
 pub mod stats;
 pub mod tracking;
@@ -58,6 +59,7 @@ pub struct Instance {
     pub disk_room: Arc<disk_room::DiskRoom>,
     pub health: Arc<health::Health>,
     pub saves: Saves,
+    pub scripts: scripts::Scripts,
     pub identity: Identity,
     settings: CurrentSettings,
     itself: OnceLock<Weak<Instance>>,
@@ -163,6 +165,7 @@ impl Instance {
             disk_room: Arc::default(),
             health: Arc::default(),
             saves: Saves::new(now_ms / 1000),
+            scripts: scripts::Scripts::default(),
             identity: Identity::new(),
             itself: OnceLock::new(),
             settings: CurrentSettings::new(settings),

@@ -65,6 +65,92 @@ impl KeySet {
     }
 }
 
+/// A set of stripes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Stripes([u64; STRIPES / 64]);
+
+impl Stripes {
+    fn insert(&mut self, stripe: usize) {
+        self.0[stripe / 64] |= 1 << (stripe % 64);
+    }
+
+    fn contains(&self, stripe: usize) -> bool {
+        self.0[stripe / 64] & (1 << (stripe % 64)) != 0
+    }
+
+    /// Every stripe there is.
+    pub(super) fn all() -> Stripes {
+        Stripes([u64::MAX; STRIPES / 64])
+    }
+
+    /// In ascending order.
+    fn iter(self) -> impl Iterator<Item = usize> {
+        let ones = |(at, mut word): (usize, u64)| {
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros() as usize;
+                word &= word.wrapping_sub(1);
+                (bit < 64).then_some(at * 64 + bit)
+            })
+        };
+        self.0.into_iter().enumerate().flat_map(ones)
+    }
+}
+
+enum Guard<'a> {
+    Read(#[expect(dead_code, reason = "held until it is dropped")] RwLockReadGuard<'a, ()>),
+    Write(#[expect(dead_code, reason = "held until it is dropped")] RwLockWriteGuard<'a, ()>),
+}
+
+/// The locks of a transaction that may turn out to touch more keys than it has said.
+pub(super) struct Held<'a> {
+    locks: &'a Locks,
+    guards: SmallVec<[Guard<'a>; 4]>,
+    stripes: Stripes,
+    writes: bool,
+    /// A stripe could not be had at once.
+    was_busy: bool,
+}
+
+impl Held<'_> {
+    /// Locks the keys that are not locked yet. It does not wait, for those who wait must not hold
+    /// anything. None: somebody else has one of them; true: some were not locked before.
+    pub(super) fn reach(&mut self, db: DbIndex, keys: &Keys) -> Option<bool> {
+        let before = self.guards.len();
+        if let Some(stripe) = self.locks.only_stripe(db, keys) {
+            self.take(stripe);
+        } else {
+            self.locks.stripes_of(db, keys).into_iter().for_each(|stripe| self.take(stripe));
+        }
+        if self.was_busy { None } else { Some(self.guards.len() > before) }
+    }
+
+    fn take(&mut self, stripe: usize) {
+        if self.stripes.contains(stripe) {
+            return;
+        }
+        self.stripes.insert(stripe);
+        let lock = &self.locks.stripes[stripe];
+        let guard = match self.writes {
+            true => lock.try_write().map(Guard::Write),
+            false => lock.try_read().map(Guard::Read),
+        };
+        match guard {
+            Some(guard) => self.guards.push(guard),
+            None => self.was_busy = true,
+        }
+    }
+
+    /// All that were locked, and those that could not be.
+    pub(super) fn wanted(&self) -> Stripes {
+        self.stripes
+    }
+
+    /// Whether the locks let nobody else read.
+    pub(super) fn writes(&self) -> bool {
+        self.writes
+    }
+}
+
 pub(super) struct Locks {
     stripes: Box<[RwLock<()>]>,
     hasher: hashbrown::DefaultHashBuilder,
@@ -108,6 +194,23 @@ impl Locks {
             Some(stripe) => Ok(SmallVec::from_buf([lock(stripe)?])),
             None => self.stripes_of(db, keys).into_iter().map(lock).collect(),
         }
+    }
+
+    /// Where a transaction begins that may touch more than these keys.
+    pub(super) fn stripes(&self, db: DbIndex, keys: &Keys) -> Stripes {
+        let mut stripes = Stripes::default();
+        self.stripes_of(db, keys).into_iter().for_each(|stripe| stripes.insert(stripe));
+        stripes
+    }
+
+    /// Locks these stripes, for writing or for reading, and more later ([`Held::reach`]).
+    pub(super) fn hold(&self, stripes: Stripes, writes: bool) -> Held<'_> {
+        let lock = |stripe: usize| match writes {
+            true => Guard::Write(self.stripes[stripe].write()),
+            false => Guard::Read(self.stripes[stripe].read()),
+        };
+        let guards = stripes.iter().map(lock).collect();
+        Held { locks: self, guards, stripes, writes, was_busy: false }
     }
 
     /// The stripe of a single key: nearly every command has just one.

@@ -327,7 +327,14 @@ impl Keyspace {
         let result = f(&tx);
         self.lookups.add(tx.lookups(), &result);
         drop(guards);
-        for (db, key) in tx.take_dead() {
+        self.bury(tx.take_dead());
+        self.tell_misses(tx.take_missed(), &result);
+        result
+    }
+
+    /// Deletes dead keys that a transaction has met. None of them may be locked.
+    fn bury(&self, dead: Vec<(DbIndex, Bytes)>) {
+        for (db, key) in dead {
             if self.holds_expiry() {
                 break;
             }
@@ -336,8 +343,6 @@ impl Keyspace {
                 tracing::debug!("an expired key could not be deleted: {error}");
             }
         }
-        self.tell_misses(tx.take_missed(), &result);
-        result
     }
 
     /// Runs `f` in a transaction on `keys` and commits what it wrote: all of it or, if `f` fails,
@@ -367,6 +372,45 @@ impl Keyspace {
                 _ => break (guards, tx, result),
             }
         };
+        self.finish(origin, tx, result)
+    }
+
+    /// As [`Keyspace::write`] for several commands in one, which may turn out to touch more keys than
+    /// they have said ([`WriteTx::reach`]). If it does not write, others may read its keys meanwhile.
+    ///
+    /// # Errors
+    /// As [`Keyspace::write`].
+    pub fn compound<T>(
+        &self,
+        origin: Origin,
+        keys: &Keys,
+        writes: bool,
+        f: impl Fn(&mut WriteTx<'_>) -> Result<T>,
+    ) -> Result<Written<T>> {
+        /// So often it may meet a key that somebody else has; then it locks everything.
+        const PATIENCE: usize = 4;
+        let mut stripes = self.locks.stripes(origin.db, keys);
+        for meetings in 0.. {
+            let held = self.locks.hold(stripes, writes);
+            let mut tx = WriteTx::new(self, origin.db, origin.tier);
+            tx.held = Some(held);
+            let result = f(&mut tx);
+            let held = tx.held.take();
+            if let (Err(Error::KeysBusy), Some(held)) = (&result, &held) {
+                stripes = if meetings < PATIENCE { held.wanted() } else { locks::Stripes::all() };
+                continue;
+            }
+            let dead = tx.take_dead();
+            let written = self.finish(origin, tx, result);
+            drop(held);
+            self.bury(dead);
+            return written;
+        }
+        Err(Error::KeysBusy)
+    }
+
+    /// Ends a transaction whose keys are locked.
+    fn finish<T>(&self, origin: Origin, tx: WriteTx<'_>, result: Result<T>) -> Result<Written<T>> {
         self.lookups.add(tx.lookups(), &result);
         self.tell_misses(tx.take_missed(), &result);
         let value = result?;

@@ -20,6 +20,9 @@ pub(super) struct Overlay {
     undo: Option<Vec<Undo>>,
 }
 
+/// A part of a transaction; where it begins in the notes of the part around it, if it is not the outermost.
+pub(super) struct Part(Option<usize>);
+
 /// How to take back one write.
 enum Undo {
     /// The key was not written before.
@@ -103,18 +106,28 @@ impl Overlay {
         self.deleted_ranges.push((space, from.to_vec(), to.to_vec()));
     }
 
-    /// What is written from here on can be taken back, up to [`Overlay::end_part`].
-    pub(super) fn begin_part(&mut self) {
-        self.undo = Some(Vec::new());
+    /// What is written from here on can be taken back, up to [`Overlay::end_part`]. Parts may nest.
+    pub(super) fn begin_part(&mut self) -> Part {
+        let outer = self.undo.as_ref().map(Vec::len);
+        self.undo.get_or_insert_default();
+        Part(outer)
     }
 
-    /// Ends the part; takes back what was written in it unless it is to be kept.
-    pub(super) fn end_part(&mut self, keep: bool) {
-        let undo = self.undo.take().unwrap_or_default();
-        if keep {
+    /// Ends the part that was begun last; takes back what was written in it unless it is to be kept.
+    pub(super) fn end_part(&mut self, part: Part, keep: bool) {
+        if keep && part.0.is_some() {
             return;
         }
-        for step in undo.into_iter().rev() {
+        let mut undo = self.undo.take().unwrap_or_default();
+        let steps = undo.split_off(part.0.unwrap_or(0).min(undo.len()));
+        if !keep {
+            self.take_back(steps);
+        }
+        self.undo = part.0.map(|_| undo);
+    }
+
+    fn take_back(&mut self, steps: Vec<Undo>) {
+        for step in steps.into_iter().rev() {
             match step {
                 Undo::Forget(space, key) => self.forget(space, &key),
                 Undo::Restore((space, key, before)) => self.write(space, &key, before),
@@ -216,9 +229,9 @@ mod tests {
                 take(&mut overlay, step);
                 take(&mut plain, step);
             });
-            overlay.begin_part();
+            let begun = overlay.begin_part();
             part.iter().for_each(|step| take(&mut overlay, step));
-            overlay.end_part(false);
+            overlay.end_part(begun, false);
             after.iter().for_each(|step| {
                 take(&mut overlay, step);
                 take(&mut plain, step);
@@ -232,6 +245,25 @@ mod tests {
                 batch
             };
             prop_assert_eq!(sorted(overlay), sorted(plain));
+        }
+
+        #[test]
+        fn parts_nest(parts: Vec<(Vec<Step>, bool)>, keep_all: bool) {
+            let (mut overlay, mut plain) = (Overlay::default(), Overlay::default());
+            let all = overlay.begin_part();
+            for (steps, keep) in &parts {
+                let part = overlay.begin_part();
+                steps.iter().for_each(|step| take(&mut overlay, step));
+                overlay.end_part(part, *keep);
+                if *keep && keep_all {
+                    steps.iter().for_each(|step| take(&mut plain, step));
+                }
+            }
+            overlay.end_part(all, keep_all);
+            prop_assert!(overlay.undo.is_none());
+            for key in 0..=255 {
+                prop_assert_eq!(overlay.get(Space::Data, &[key]), plain.get(Space::Data, &[key]));
+            }
         }
 
         #[test]

@@ -2,10 +2,11 @@
 
 use super::copying::Ahead;
 use super::event::{Before, Change, Changes, Event};
+use super::locks::Held;
 use super::overlay::Overlay;
 use super::staging::{self, Staging};
 use super::tally::Tally;
-use super::{DbIndex, Keyspace};
+use super::{DbIndex, Keys, Keyspace};
 use crate::encoding::databases::Databases;
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::meta::Meta;
@@ -312,6 +313,8 @@ pub struct WriteTx<'a> {
     tally: Tally,
     pub(super) staging: Staging<'a>,
     pub(super) ahead: Ahead<'a>,
+    /// Its locks, if there may come more.
+    pub(super) held: Option<Held<'a>>,
 }
 
 /// Redis frees a value with more members than this in the background.
@@ -354,6 +357,31 @@ impl<'a> WriteTx<'a> {
             tally: Tally::default(),
             staging: Staging::new(keyspace),
             ahead: Ahead::No,
+            held: None,
+        }
+    }
+
+    /// Locks keys that a command of the transaction is about to touch, if it has not yet; true: it had
+    /// not. Only for transactions that [`Keyspace::compound`] opens; the others have locked all of
+    /// their keys.
+    ///
+    /// # Errors
+    /// [`Error::KeysBusy`] when somebody else has one: the transaction is to be run again.
+    pub fn reach(&mut self, db: DbIndex, keys: &Keys) -> Result<bool> {
+        let Some(held) = &mut self.held else { return Ok(false) };
+        held.reach(db, keys).ok_or(Error::KeysBusy)
+    }
+
+    /// Whether it may write.
+    ///
+    /// # Errors
+    /// When others read its keys meanwhile.
+    pub fn check_writes(&self) -> Result<()> {
+        let reads = self.held.as_ref().is_some_and(|held| !held.writes());
+        if reads {
+            Err(Error::text("ERR Write commands are not allowed from read-only scripts."))
+        } else {
+            Ok(())
         }
     }
 
@@ -549,7 +577,7 @@ impl<'a> WriteTx<'a> {
     }
 
     /// Runs a part of the transaction. If it fails, what it wrote is taken back, and what was written
-    /// before stays. Parts do not nest.
+    /// before stays. Parts nest.
     ///
     /// # Errors
     /// What `f` returns.
@@ -560,9 +588,9 @@ impl<'a> WriteTx<'a> {
         let ahead = std::mem::replace(&mut self.ahead, Ahead::No);
         let (additions, databases) = (self.view.additions.clone(), self.view.databases.clone());
         let looked_at = (self.view.db, self.view.namespace);
-        self.view.overlay.begin_part();
+        let part = self.view.overlay.begin_part();
         let result = f(self);
-        self.view.overlay.end_part(result.is_ok());
+        self.view.overlay.end_part(part, result.is_ok());
         self.ahead = ahead;
         if result.is_err() {
             for (space, from, to) in self.staging.since(staged).iter().flat_map(staging::ranges) {

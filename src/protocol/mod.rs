@@ -10,6 +10,7 @@ mod text;
 pub mod write;
 
 pub use message::Message;
+pub use number::put_double;
 pub use parse::RequestParser;
 pub use reply::{Reply, fields};
 pub use request::{Limits, ProtocolError, Request, Words};

@@ -21,6 +21,7 @@ use crate::keyspace::{DbIndex, Keys, Origin};
 use crate::protocol::Reply;
 use crate::session::Dialect;
 use bytes::Bytes;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub struct Debug {
@@ -113,7 +114,12 @@ impl SessionCommand for Debug {
             (b"clusterlink", [_, _, _]) => {
                 Err(Error::text("ERR Debug option only available for cluster mode enabled setup!"))
             }
-            (b"dict-resizing" | b"set-disable-deny-scripts", [_]) | (b"replicate", [_, ..]) => Ok(Reply::Ok),
+            (b"set-disable-deny-scripts", [allows]) => {
+                let allows = text::parse_i64(allows).is_some_and(|number| number != 0);
+                context.instance.scripts.allows_all_commands.store(allows, Ordering::Relaxed);
+                Ok(Reply::Ok)
+            }
+            (b"dict-resizing", [_]) | (b"replicate", [_, ..]) => Ok(Reply::Ok),
             (
                 b"panic" | b"segfault" | b"assert" | b"oom" | b"leak" | b"restart" | b"crash-and-recover",
                 _,

@@ -220,8 +220,10 @@ fn memory(context: &Context, out: &mut Lines) -> Result<()> {
     out.field("allocator_resident", memory.resident);
     out.bytes("total_system_memory", process::total_memory());
     out.bytes("used_memory_lua", 0);
-    out.bytes("used_memory_scripts", 0);
-    out.zeros(&["number_of_cached_scripts", "number_of_functions", "number_of_libraries"]);
+    let (scripts, script_bytes) = instance.scripts.size();
+    out.bytes("used_memory_scripts", script_bytes as u64);
+    out.field("number_of_cached_scripts", scripts);
+    out.zeros(&["number_of_functions", "number_of_libraries"]);
     out.bytes("maxmemory", settings.maxmemory);
     out.field("maxmemory_policy", settings_text(instance, "maxmemory-policy"));
     out.field("allocator_frag_ratio", format_args!("{:.2}", ratio(memory.active, memory.allocated)));

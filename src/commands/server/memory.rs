@@ -105,7 +105,7 @@ impl SessionCommand for MemoryStats {
             ("clients.normal", instance.clients.memory_bytes().into()),
             ("cluster.links", Reply::Integer(0)),
             ("aof.buffer", Reply::Integer(0)),
-            ("lua.caches", Reply::Integer(0)),
+            ("lua.caches", instance.scripts.size().1.into()),
             ("functions.caches", Reply::Integer(0)),
         ]);
         all.extend(databases);

@@ -1,0 +1,223 @@
+//! Running a script: one transaction, whose commands are those that the script calls.
+
+use super::Found;
+use crate::clock::Stopwatch;
+use crate::commands::args::Args;
+use crate::commands::spec::Flags;
+use crate::commands::{Context, acl, check_room, find, limit, observe};
+use crate::error::{Error, Result};
+use crate::instance::Instance;
+use crate::instance::acl::log::Place;
+use crate::instance::acl::selector::Denied;
+use crate::instance::clients::Unblock;
+use crate::instance::scripts::{Script, ScriptFlags};
+use crate::keyspace::Keys;
+use crate::keyspace::tx::WriteTx;
+use crate::protocol::Reply;
+use crate::scripting::{self, Called, Ended, Failure, Host, Job, Stopped};
+use crate::session::{Dialect, ScriptCall, ScriptTrace, Session};
+use crate::storage::ReadTier;
+use bytes::Bytes;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+/// So long a script may run on a thread that other clients wait for, µs; a longer one begins anew on the pool.
+const IN_PLACE_US: u64 = 3000;
+/// So many calls are remembered until their script has ended, and counted then.
+const MOST_REMEMBERED: usize = 1024;
+
+/// A script to run.
+pub struct Run<'a> {
+    pub script: &'a Script,
+    pub keys: &'a [Bytes],
+    pub arguments: &'a [Bytes],
+    /// Whether the client has asked for a script that writes nothing.
+    pub read_only: bool,
+}
+
+/// Runs a script as one commit. What it has thrown is a reply: the commands before that stand.
+pub fn run(context: &mut Context<'_>, run: &Run<'_>) -> Result<Reply> {
+    let flags = run.script.flags;
+    let writes_nothing = flags.is_some_and(|flags| flags.has(ScriptFlags::NO_WRITES));
+    if run.read_only && flags.is_some() && !writes_nothing {
+        return Err(Error::text("ERR Can not execute a script with write flag using *_ro command."));
+    }
+    let read_only = run.read_only || writes_nothing;
+    if context.session.tier == ReadTier::Memory && context.session.runs_long {
+        return Err(Error::NeedsDisk);
+    }
+    let reply = context.compound(&Keys::many(run.keys), !read_only, |instance, session, tx| {
+        let before = (session.db, session.dialect, session.wait_ended);
+        let mut caller = Caller {
+            instance,
+            session,
+            tx,
+            read_only,
+            trace: ScriptTrace::default(),
+            lap: Stopwatch::start(),
+        };
+        let reply = caller.run(run);
+        let trace = std::mem::take(&mut caller.trace);
+        if session.db != before.0 {
+            session.select(before.0);
+        }
+        (session.dialect, session.wait_ended) = (before.1, before.2);
+        session.script = trace;
+        reply
+    })?;
+    context.session.runs_long = false;
+    Ok(reply)
+}
+
+/// What runs the commands of a script, in the transaction of the script.
+struct Caller<'a, 'tx> {
+    instance: &'a Instance,
+    session: &'a mut Session,
+    tx: &'a mut WriteTx<'tx>,
+    read_only: bool,
+    trace: ScriptTrace,
+    /// Started when the last command ended.
+    lap: Stopwatch,
+}
+
+impl Caller<'_, '_> {
+    fn run(&mut self, run: &Run<'_>) -> Result<Reply> {
+        let in_place = self.session.tier == ReadTier::Memory;
+        let started = self.lap;
+        let job = Job {
+            generation: self.instance.scripts.generation(),
+            sha: &run.script.sha,
+            code: run.script.code(),
+            keys: run.keys,
+            arguments: run.arguments,
+            goes_on: Rc::new(move || !in_place || started.elapsed_us() < IN_PLACE_US),
+            memory_limit: 0,
+        };
+        match scripting::run(&job, self) {
+            Ended::Returned { reply, is_counted } => {
+                self.trace.error_is_counted = is_counted;
+                Ok(reply)
+            }
+            Ended::Failed(failure) => {
+                self.trace.error_is_counted = failure.is_counted;
+                Ok(Reply::Error(told(&failure, run.script).into()))
+            }
+            Ended::Stopped(Stopped::By(error)) => Err(error),
+            Ended::Stopped(Stopped::Interrupted(_)) => {
+                self.session.runs_long = true;
+                Err(Error::NeedsDisk)
+            }
+        }
+    }
+
+    /// Whether the script may run the command.
+    fn check(&self, found: &Found, words: &[Bytes]) -> std::result::Result<(), &'static str> {
+        let spec = &found.entry.spec;
+        if !spec.arity.allows(words.len()) {
+            return Err("ERR Wrong number of args calling Redis command from script");
+        }
+        let allows_all = self.instance.scripts.allows_all_commands.load(Ordering::Relaxed);
+        if spec.flags.has(Flags::NOSCRIPT) && !allows_all {
+            return Err("ERR This Redis command is not allowed from script");
+        }
+        if spec.flags.has(Flags::WRITE) && self.read_only {
+            return Err("ERR Write commands are not allowed from read-only scripts.");
+        }
+        Ok(())
+    }
+
+    /// Why the user may not run the command, which the log of refusals learns.
+    fn deny(&self, found: &Found, words: &[Bytes]) -> Option<&'static str> {
+        let (client, user) = (&self.session.client, &self.session.user);
+        let denied = acl::denied(user, found, words)?;
+        acl::note(self.instance, client, user, Place::Lua, denied, (found, words));
+        Some(match denied {
+            Denied::Command => "ERR The user executing the script can't run this command or subcommand",
+            Denied::Key(_) => {
+                "ERR The user executing the script can't access at least one of the keys mentioned in the command \
+                 arguments"
+            }
+            Denied::Channel(_) => {
+                "ERR The user executing the script can't publish to the channel mentioned in the command"
+            }
+        })
+    }
+
+    /// Makes sure that the script never runs again before a command does what cannot be undone.
+    fn run_for_good(&mut self, found: &Found) -> Result<()> {
+        if !found.acts_beyond_data() {
+            return Ok(());
+        }
+        if self.session.tier == ReadTier::Memory {
+            return Err(Error::NeedsDisk);
+        }
+        if self.tx.reach(self.session.db, &Keys::All)? {
+            self.instance.waiters.let_pass(self.session.db, &Keys::All)?;
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, found: &Found, error: Option<String>, words: Vec<Bytes>) {
+        let (ns, lap) = self.lap.lap();
+        self.lap = lap;
+        let words = if self.instance.monitors.is_empty() { Vec::new() } else { words };
+        if self.trace.calls.len() < MOST_REMEMBERED {
+            self.trace.calls.push(ScriptCall { command: found.id, ns, error, words });
+        }
+    }
+}
+
+impl Host for Caller<'_, '_> {
+    fn call(&mut self, words: Vec<Bytes>, resp3: bool) -> Result<Called> {
+        let Ok((found, name_words)) = find(&words) else {
+            return Ok(Called::Error("ERR Unknown Redis command called from script".into()));
+        };
+        if let Err(text) = self.check(found, &words) {
+            observe::rejected(self.instance, found, &Error::text(text));
+            return Ok(Called::Error(text.into()));
+        }
+        if let Some(text) = self.deny(found, &words) {
+            return Ok(Called::Error(text.into()));
+        }
+        if found.entry.spec.flags.has(Flags::WRITE)
+            && let Err(error) = check_room(self.instance, found.entry.spec.flags)
+        {
+            return Ok(Called::Error(error.to_string()));
+        }
+        self.run_for_good(found)?;
+        self.session.dialect = if resp3 { Dialect::Resp3 } else { Dialect::Resp2 };
+        // A script waits for nothing.
+        self.session.wait_ended = Some(Unblock::Timeout);
+        let (instance, session) = (self.instance, &mut *self.session);
+        let most = instance.keyspace.max_string_bytes();
+        let result = self.tx.part(|tx| {
+            let mut args = Args::new(&words, name_words, &found.name, most);
+            limit(&mut args, session, found, &words);
+            let mut context = Context { instance, session, joined: Some(tx) };
+            (found.entry.run)(&mut context, &mut args)
+        });
+        let error = match &result {
+            Err(error) if error.restarts() => return result.map(Called::Reply),
+            Err(error) => Some(error.to_string()),
+            Ok(Reply::Error(text)) => Some(text.to_string()),
+            Ok(_) => None,
+        };
+        self.remember(found, error, words);
+        Ok(result.map_or_else(|error| Called::Error(error.to_string()), Called::Reply))
+    }
+
+    fn may_call(&mut self, words: &[Bytes]) -> Option<bool> {
+        let (found, _) = find(words).ok()?;
+        Some(acl::denied(&self.session.user, found, words).is_none())
+    }
+}
+
+/// What the client is told of a script that has thrown something.
+fn told(failure: &Failure, script: &Script) -> String {
+    match &failure.place {
+        Some(place) => {
+            format!("{} script: {}, on {}:{}.", failure.text, script.sha, place.source, place.line)
+        }
+        None => failure.text.clone(),
+    }
+}

@@ -1,0 +1,36 @@
+//! Scripts: `EVAL` and its kind, `SCRIPT` (docs/adr/0017-scripts.md).
+
+mod eval;
+mod host;
+mod manage;
+
+use super::args::Args;
+use super::help::help_command;
+use super::spec::{Arity, Categories, Flags, Group, KeyFlags, KeySpec, Spec};
+use super::{Command, CompoundCommand, Context, Entry, Found, SessionCommand};
+
+pub static COMMANDS: &[Entry] = &[
+    Entry::compound::<eval::Eval>(),
+    Entry::compound::<eval::EvalRo>(),
+    Entry::compound::<eval::EvalSha>(),
+    Entry::compound::<eval::EvalShaRo>(),
+    Entry::container(
+        Spec::new("SCRIPT", Group::Scripting, Arity::AtLeast(2)).without(Categories::SCRIPTING).doc(
+            "2.6.0",
+            "Depends on subcommand.",
+            "A container for Lua scripts management commands.",
+        ),
+        manage::SUBCOMMANDS,
+    ),
+];
+
+/// What every command has that runs a script: `numkeys` is the second word.
+const fn runs(name: &'static str, keys: &'static [KeySpec]) -> Spec {
+    let flags = Flags::NOSCRIPT.and(Flags::STALE).and(Flags::SKIP_MONITOR).and(Flags::NO_MANDATORY_KEYS);
+    Spec::new(name, Group::Scripting, Arity::AtLeast(3))
+        .keys(keys)
+        .flags(flags.and(Flags::MOVABLEKEYS).and(Flags::SCRIPT_RUNNER))
+}
+
+const WRITTEN: &[KeySpec] = &[KeySpec::counted(2, KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::UPDATE))];
+const READ: &[KeySpec] = &[KeySpec::counted(2, KeyFlags::RO.and(KeyFlags::ACCESS))];

@@ -1,0 +1,269 @@
+-- The world of a script: what it sees, and what it cannot change. Runs once for each virtual machine,
+-- with the functions of Rust as its argument; returns the function that runs a script.
+
+local lib = ...
+
+local error, type, select, next, pcall, xpcall = error, type, select, next, pcall, xpcall
+local rawget, rawset, setmetatable, getmetatable, tostring = rawget, rawset, setmetatable, getmetatable, tostring
+local loadstring, load, pairs, getinfo = loadstring, load, pairs, debug.getinfo
+local collectgarbage, byte, concat = collectgarbage, string.byte, table.concat
+
+local READONLY = "Attempt to modify a readonly table"
+local HERE = "=redis"
+
+-- Lua 5.1 has no tables that cannot be written. A script gets empty tables in their place, which show the
+-- real ones.
+local shown = setmetatable({}, { __mode = "k" })
+local metatables = setmetatable({}, { __mode = "k" })
+local proxies = {}
+
+local function refuse()
+  error(READONLY, 2)
+end
+
+local function protect(real, metatable)
+  local proxy = {}
+  setmetatable(proxy, { __index = real, __newindex = refuse })
+  shown[proxy] = real
+  metatables[proxy] = metatable
+  proxies[#proxies + 1] = proxy
+  return proxy
+end
+
+local function check_table(name, value)
+  if type(value) ~= "table" then
+    error("bad argument #1 to '" .. name .. "' (table expected, got " .. type(value) .. ")", 3)
+  end
+end
+
+local globals = {}
+
+-- In its first place, what runs commands for the script that is running.
+local bridge = {}
+
+-- What the libraries of Lua bring and scripts may use.
+for _, name in next, {
+  "_VERSION", "assert", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type",
+  "unpack", "xpcall",
+} do
+  globals[name] = _G[name]
+end
+
+function globals.next(value, key)
+  check_table("next", value)
+  return next(shown[value] or value, key)
+end
+
+local global_next = globals.next
+
+function globals.pairs(value)
+  check_table("pairs", value)
+  if shown[value] then
+    return global_next, value, nil
+  end
+  return pairs(value)
+end
+
+function globals.rawget(value, key)
+  check_table("rawget", value)
+  return rawget(shown[value] or value, key)
+end
+
+function globals.rawset(value, key, new)
+  check_table("rawset", value)
+  if shown[value] then
+    error(READONLY, 0)
+  end
+  return rawset(value, key, new)
+end
+
+function globals.setmetatable(value, metatable)
+  check_table("setmetatable", value)
+  if shown[value] then
+    error(READONLY, 0)
+  end
+  return setmetatable(value, metatable)
+end
+
+function globals.getmetatable(value)
+  if type(value) == "table" and shown[value] then
+    return metatables[value]
+  end
+  return getmetatable(value)
+end
+
+function globals.collectgarbage(what, argument)
+  if what == "stop" or what == "restart" or what == "setpause" or what == "setstepmul" then
+    return 0
+  end
+  return collectgarbage(what, argument)
+end
+
+-- An error that is a table with a text is no more than the text to whoever catches it.
+local function caught(ok, ...)
+  if ok then
+    return true, ...
+  end
+  local failure = ...
+  if type(failure) == "table" then
+    local text = failure.err
+    if type(text) == "string" or type(text) == "number" then
+      failure = text
+    end
+  end
+  return false, failure
+end
+
+function globals.pcall(...)
+  if select("#", ...) == 0 then
+    return false, "bad argument #1 to '?' (value expected)"
+  end
+  return caught(pcall(...))
+end
+
+-- Compiled code could do anything, so only text is loaded.
+local BINARY = byte("\27Lua")
+
+function globals.loadstring(code, name)
+  if type(code) == "string" and byte(code) == BINARY then
+    return nil, "attempt to load chunk with wrong mode"
+  end
+  return loadstring(code, name)
+end
+
+function globals.load(source, name)
+  if type(source) ~= "function" then
+    error("bad argument #1 to 'load' (function expected, got " .. type(source) .. ")", 2)
+  end
+  local pieces = {}
+  while true do
+    local piece = source()
+    if piece == nil or piece == "" then
+      break
+    end
+    if type(piece) ~= "string" then
+      return nil, "reader function must return a string"
+    end
+    pieces[#pieces + 1] = piece
+  end
+  return globals.loadstring(concat(pieces), name or "=(load)")
+end
+
+local library = { math = math, table = table, coroutine = coroutine, string = string, os = { clock = lib.clock } }
+library.math.random, library.math.randomseed = lib.random, lib.randomseed
+for name, functions in next, library do
+  globals[name] = protect(functions)
+end
+for _, name in next, { "cjson", "cmsgpack", "struct", "bit" } do
+  if lib[name] then
+    globals[name] = protect(lib[name])
+  end
+end
+getmetatable("").__metatable = protect({ __index = globals.string })
+
+local redis = {
+  LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
+  REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
+  REDIS_VERSION = lib.version, REDIS_VERSION_NUM = lib.version_number,
+  call = lib.throwing(bridge), pcall = lib.quiet(bridge), log = lib.log, sha1hex = lib.sha1hex, setresp = lib.setresp,
+  set_repl = lib.set_repl,
+}
+
+redis.acl_check_cmd = lib.throwing(function(...)
+  return bridge[1](lib.check, ...)
+end)
+
+local function text_of(...)
+  local text = ...
+  if select("#", ...) == 1 and type(text) == "string" then
+    return text
+  end
+end
+
+local WRONG = "ERR wrong number or type of arguments"
+
+function redis.error_reply(...)
+  local text = text_of(...)
+  if not text then
+    return { err = WRONG }
+  end
+  text = text:gsub("^%-", ""):gsub("[\r\n]+$", "")
+  return { err = text:find(" ", 1, true) and text or "ERR " .. text }
+end
+
+function redis.status_reply(...)
+  local text = text_of(...)
+  if not text then
+    return { err = WRONG }
+  end
+  return { ok = text }
+end
+
+-- Effects have always been what is kept of a script.
+function redis.replicate_commands()
+  return true
+end
+
+-- There is no debugger.
+function redis.breakpoint()
+  return false
+end
+
+function redis.debug() end
+
+globals.redis = protect(redis)
+
+local function unknown(_, name)
+  error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+end
+
+local of_globals = { __index = unknown }
+setmetatable(globals, of_globals)
+local world = protect(globals, protect(of_globals))
+globals._G = world
+
+-- Makes a table of whatever was thrown, and notes where.
+local function failed(failure)
+  local level = 2
+  local at = getinfo(level, "Sl")
+  while at and (at.what == "C" or at.what == "tail" or at.source == HERE) do
+    level = level + 1
+    at = getinfo(level, "Sl")
+  end
+  if type(failure) == "userdata" then
+    return failure
+  end
+  if type(failure) ~= "table" then
+    failure = { err = "ERR " .. tostring(failure) }
+  end
+  if at then
+    rawset(failure, "source", at.source)
+    rawset(failure, "line", at.currentline)
+  end
+  return failure
+end
+
+globals.__redis__err__handler = failed
+
+-- Nothing that a script has done stays for the next one; a table that does makes the machine useless.
+local function is_clean()
+  for at = 1, #proxies do
+    if next(proxies[at]) ~= nil then
+      return false
+    end
+  end
+  return true
+end
+
+-- Runs a script: its function, what runs commands, its keys and its arguments. Returns whether it ran to
+-- its end, what it returned or threw, and whether the next one may run in the same world.
+local function run(script, runs_commands, keys, arguments)
+  bridge[1] = runs_commands
+  globals.KEYS, globals.ARGV = keys, arguments
+  local ok, result = xpcall(script, failed)
+  globals.KEYS, globals.ARGV = nil, nil
+  bridge[1] = nil
+  return ok, result, is_clean()
+end
+
+return run, world
