@@ -88,8 +88,11 @@ pub enum Error {
         "MISCONF Errors writing to disk: {0}. Commands that may modify the data set are refused; reads go on."
     )]
     NotWritable(String),
-    /// The answer is not in memory; run the command again where waiting for the disk is allowed.
-    /// Never reaches a client.
+    /// A script runs longer than `busy-reply-threshold` allows; with whose KILL it can be ended.
+    #[error("BUSY Redis is busy running a script. You can only call {0} KILL or SHUTDOWN NOSAVE.")]
+    Busy(&'static str),
+    /// The answer is not in memory, or somebody else has the key for long; run the command again where
+    /// waiting is allowed. Never reaches a client.
     #[error("ERR the read needs the disk")]
     NeedsDisk,
     #[error("ERR storage: {0}")]

@@ -497,7 +497,7 @@ fn dispatch(context: &mut Context, words: &[Bytes]) -> Result<Reply> {
             observe::rejected(instance, found, &error);
             return Err(transaction::refused(context, Some(found), error));
         }
-        check_pause(context, flags)?;
+        check_pause(context, found, flags, words)?;
     }
     if transaction::queues(context.session, found) {
         return transaction::queue(context, found, words);
@@ -551,6 +551,11 @@ fn admit(context: &Context, found: &Found, flags: Flags, words: &[Bytes]) -> Res
     if flags.has(Flags::WRITE) {
         check_room(context.instance, flags)?;
     }
+    if let Some(busy) = context.instance.running.busy()
+        && !spec.flags.has(Flags::ALLOW_BUSY)
+    {
+        return Err(busy);
+    }
     pubsub::check_allowed(context.session, found)
 }
 
@@ -572,14 +577,34 @@ fn check_room(instance: &Instance, flags: Flags) -> Result<()> {
     Ok(())
 }
 
-fn check_pause(context: &Context, flags: Flags) -> Result<()> {
-    let writes = flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
-    match context.instance.clients.paused_until(writes, context.instance.keyspace.clock()) {
-        Some(until_ms) if context.session.client.address.transport != Transport::Embedded => {
-            Err(Error::Paused { until_ms })
-        }
-        _ => Ok(()),
+fn check_pause(context: &Context, found: &Found, flags: Flags, words: &[Bytes]) -> Result<()> {
+    let paused_until =
+        |writes| context.instance.clients.paused_until(writes, context.instance.keyspace.clock());
+    let writes = |flags: Flags| flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
+    let is_held_back = paused_until(writes(flags)).is_some()
+        && context.session.client.address.transport != Transport::Embedded;
+    if !is_held_back {
+        return Ok(());
     }
+    match paused_until(transaction::any_call(context.session, found, words, |found, words| {
+        writes(flags_of_call(context.instance, found, words))
+    })) {
+        Some(until_ms) => Err(Error::Paused { until_ms }),
+        None => Ok(()),
+    }
+}
+
+/// The flags of a command; of one that runs a script, those that the script says of itself.
+fn flags_of_call(instance: &Instance, found: &Found, words: &[Bytes]) -> Flags {
+    let flags = found.entry.spec.flags;
+    #[cfg(feature = "lua")]
+    if flags.has(Flags::SCRIPT_RUNNER)
+        && let Some(declared) = script::declared_flags(instance, found, words)
+    {
+        return declared;
+    }
+    let _ = (instance, words);
+    flags
 }
 
 /// Reads the headers of a call's keys from wherever they are, so that the next read finds them in

@@ -92,6 +92,21 @@ pub(super) fn flags_of(session: &Session, found: &Found) -> Flags {
     }
 }
 
+/// Whether `f` holds for a call or, if it is `EXEC`, for one of those that it will run.
+pub(super) fn any_call(
+    session: &Session,
+    found: &Found,
+    words: &[Bytes],
+    f: impl Fn(&Found, &[Bytes]) -> bool,
+) -> bool {
+    match &session.transaction {
+        Some(transaction) if found.name == "exec" => {
+            transaction.calls.iter().any(|call| f(all_found()[call.command], &call.words))
+        }
+        _ => f(found, words),
+    }
+}
+
 /// Forgets what was queued, and watches nothing any more.
 pub(super) fn end(session: &mut Session, instance: &Instance) {
     session.transaction = None;

@@ -15,6 +15,7 @@ pub mod monitors;
 pub mod notifications;
 pub mod process;
 pub mod pubsub;
+pub mod running;
 pub mod saves;
 pub mod scripts;
 pub mod settings;
@@ -60,6 +61,7 @@ pub struct Instance {
     pub health: Arc<health::Health>,
     pub saves: Saves,
     pub scripts: scripts::Scripts,
+    pub running: Arc<running::RunningScripts>,
     pub identity: Identity,
     settings: CurrentSettings,
     itself: OnceLock<Weak<Instance>>,
@@ -146,6 +148,9 @@ impl Instance {
         let clients: Arc<clients::Clients> = Arc::default();
         let tracking = Arc::new(tracking::Tracking::new(clients.clone()));
         keyspace.observe(tracking.clone());
+        let running: Arc<running::RunningScripts> = Arc::default();
+        let scripts = running.clone();
+        keyspace.give_up_when(Box::new(move || scripts.busy()));
         let instance = Instance {
             keyspace: Arc::new(keyspace),
             background: Mutex::new(None),
@@ -166,6 +171,7 @@ impl Instance {
             health: Arc::default(),
             saves: Saves::new(now_ms / 1000),
             scripts: scripts::Scripts::default(),
+            running,
             identity: Identity::new(),
             itself: OnceLock::new(),
             settings: CurrentSettings::new(settings),
@@ -269,6 +275,11 @@ impl Instance {
         self.keyspace.set_list_listpack(settings.list_listpack);
         self.keyspace.set_packing(packing(settings));
         self.keyspace.cursors().set_most(settings.scan_cursors as usize);
+        self.running.configure(
+            settings.busy_reply_threshold,
+            settings.script_time_limit,
+            settings.script_memory_limit,
+        );
         let events = settings.notify_keyspace_events;
         self.notifications.configure(events);
         self.keyspace.set_tells_misses(events.any(KeyspaceEvents::KEY_MISS));

@@ -296,7 +296,8 @@ impl Waiters {
             Err(Error::text("ERR internal error"))
         });
         let (reply, seq) = match attempt {
-            Ok(None) | Err(Error::NeedsDisk) => {
+            // A script has one of the keys, or what is there has to be read: later.
+            Ok(None) | Err(Error::NeedsDisk | Error::Busy(_)) => {
                 ticket.client.end_service(false);
                 if ticket.retry_at_ms().is_some() {
                     // It may be another time than it waits for.

@@ -2,15 +2,32 @@
 
 use super::DbIndex;
 use crate::error::{Error, Result};
-use crate::storage::ReadTier;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 const STRIPES: usize = 512;
 
-/// So long waits for a lock whoever must not wait for the disk: who holds it that long may be doing so.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// Who wants keys, and so how long they are waited for if somebody else has them: a script may have them as
+/// long as it likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// A thread that other clients wait for: hardly at all, then [`Error::NeedsDisk`].
+    Hardly,
+    /// A client's command: until it is told why it should not ([`Locks::give_up_when`]).
+    UntilBusy,
+    /// The server itself.
+    Always,
+}
+
+/// Longer than a command takes that has all it needs in memory.
+const HARDLY: Duration = Duration::from_millis(1);
+/// How often who waits asks whether to go on.
+const ASK_EVERY: Duration = Duration::from_millis(10);
+
+/// Says why nobody should wait for keys any longer.
+pub type WhyGiveUp = Box<dyn Fn() -> Option<Error> + Send + Sync>;
 
 /// What a command touches.
 #[derive(Debug, Clone)]
@@ -154,6 +171,7 @@ impl Held<'_> {
 pub(super) struct Locks {
     stripes: Box<[RwLock<()>]>,
     hasher: hashbrown::DefaultHashBuilder,
+    why_give_up: OnceLock<WhyGiveUp>,
 }
 
 pub(super) type ReadGuards<'a> = SmallVec<[RwLockReadGuard<'a, ()>; 1]>;
@@ -161,38 +179,69 @@ pub(super) type WriteGuards<'a> = SmallVec<[RwLockWriteGuard<'a, ()>; 1]>;
 
 impl Locks {
     pub(super) fn new() -> Locks {
-        Locks { stripes: (0..STRIPES).map(|_| RwLock::new(())).collect(), hasher: Default::default() }
-    }
-
-    /// # Errors
-    /// [`Error::NeedsDisk`] in [`ReadTier::Memory`], when somebody holds a lock for long.
-    pub(super) fn read(&self, db: DbIndex, keys: &Keys, tier: ReadTier) -> Result<ReadGuards<'_>> {
-        let lock = |stripe: usize| {
-            let stripe = &self.stripes[stripe];
-            match tier {
-                ReadTier::Disk => Ok(stripe.read()),
-                ReadTier::Memory => stripe.try_read_for(PATIENCE).ok_or(Error::NeedsDisk),
-            }
-        };
-        match self.only_stripe(db, keys) {
-            Some(stripe) => Ok(SmallVec::from_buf([lock(stripe)?])),
-            None => self.stripes_of(db, keys).into_iter().map(lock).collect(),
+        Locks {
+            stripes: (0..STRIPES).map(|_| RwLock::new(())).collect(),
+            hasher: Default::default(),
+            why_give_up: OnceLock::new(),
         }
     }
 
+    /// Asks `why` from now on, when a client has waited for a while. A second call changes nothing.
+    pub(super) fn give_up_when(&self, why: WhyGiveUp) {
+        let _ = self.why_give_up.set(why);
+    }
+
+    /// Locks keys for reading.
+    ///
     /// # Errors
-    /// As [`Locks::read`].
-    pub(super) fn write(&self, db: DbIndex, keys: &Keys, tier: ReadTier) -> Result<WriteGuards<'_>> {
-        let lock = |stripe: usize| {
-            let stripe = &self.stripes[stripe];
-            match tier {
-                ReadTier::Disk => Ok(stripe.write()),
-                ReadTier::Memory => stripe.try_write_for(PATIENCE).ok_or(Error::NeedsDisk),
+    /// What [`Waits`] says.
+    pub(super) fn read(&self, waits: Waits, db: DbIndex, keys: &Keys) -> Result<ReadGuards<'_>> {
+        if let Some(stripe) = self.only_stripe(db, keys) {
+            return Ok(SmallVec::from_buf([self.read_stripe(waits, stripe)?]));
+        }
+        self.stripes_of(db, keys).into_iter().map(|stripe| self.read_stripe(waits, stripe)).collect()
+    }
+
+    /// Locks keys for writing.
+    ///
+    /// # Errors
+    /// What [`Waits`] says.
+    pub(super) fn write(&self, waits: Waits, db: DbIndex, keys: &Keys) -> Result<WriteGuards<'_>> {
+        if let Some(stripe) = self.only_stripe(db, keys) {
+            return Ok(SmallVec::from_buf([self.write_stripe(waits, stripe)?]));
+        }
+        self.stripes_of(db, keys).into_iter().map(|stripe| self.write_stripe(waits, stripe)).collect()
+    }
+
+    fn read_stripe(&self, waits: Waits, stripe: usize) -> Result<RwLockReadGuard<'_, ()>> {
+        let lock = &self.stripes[stripe];
+        match lock.try_read() {
+            Some(guard) => Ok(guard),
+            None => self.wait(waits, |time| lock.try_read_for(time)),
+        }
+    }
+
+    fn write_stripe(&self, waits: Waits, stripe: usize) -> Result<RwLockWriteGuard<'_, ()>> {
+        let lock = &self.stripes[stripe];
+        match lock.try_write() {
+            Some(guard) => Ok(guard),
+            None => self.wait(waits, |time| lock.try_write_for(time)),
+        }
+    }
+
+    #[cold]
+    fn wait<T>(&self, waits: Waits, lock_within: impl Fn(Duration) -> Option<T>) -> Result<T> {
+        if waits == Waits::Hardly {
+            return lock_within(HARDLY).ok_or(Error::NeedsDisk);
+        }
+        loop {
+            if let Some(guard) = lock_within(ASK_EVERY) {
+                return Ok(guard);
             }
-        };
-        match self.only_stripe(db, keys) {
-            Some(stripe) => Ok(SmallVec::from_buf([lock(stripe)?])),
-            None => self.stripes_of(db, keys).into_iter().map(lock).collect(),
+            let why = self.why_give_up.get().filter(|_| waits == Waits::UntilBusy);
+            if let Some(error) = why.and_then(|why| why()) {
+                return Err(error);
+            }
         }
     }
 
@@ -204,13 +253,16 @@ impl Locks {
     }
 
     /// Locks these stripes, for writing or for reading, and more later ([`Held::reach`]).
-    pub(super) fn hold(&self, stripes: Stripes, writes: bool) -> Held<'_> {
+    ///
+    /// # Errors
+    /// What [`Waits`] says.
+    pub(super) fn hold(&self, waits: Waits, stripes: Stripes, writes: bool) -> Result<Held<'_>> {
         let lock = |stripe: usize| match writes {
-            true => Guard::Write(self.stripes[stripe].write()),
-            false => Guard::Read(self.stripes[stripe].read()),
+            true => self.write_stripe(waits, stripe).map(Guard::Write),
+            false => self.read_stripe(waits, stripe).map(Guard::Read),
         };
-        let guards = stripes.iter().map(lock).collect();
-        Held { locks: self, guards, stripes, writes, was_busy: false }
+        let guards = stripes.iter().map(lock).collect::<Result<_>>()?;
+        Ok(Held { locks: self, guards, stripes, writes, was_busy: false })
     }
 
     /// The stripe of a single key: nearly every command has just one.

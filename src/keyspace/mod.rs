@@ -26,8 +26,8 @@ use bytes::Bytes;
 use copying::Ahead;
 use event::{ClientId, Commit, Observer};
 pub use field_expiry::{ExpireFields, Expired, Resume};
-use locks::Locks;
-pub use locks::{KeySet, Keys};
+pub use locks::{KeySet, Keys, WhyGiveUp};
+use locks::{Locks, Waits};
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -45,8 +45,19 @@ const VERSION_BITS: u32 = 40;
 pub struct Origin {
     /// The logical database the keys are in, unless they say otherwise.
     pub db: DbIndex,
+    /// 0: the server itself.
     pub client: ClientId,
     pub tier: ReadTier,
+}
+
+impl Origin {
+    fn waits(self) -> Waits {
+        match (self.tier, self.client) {
+            (ReadTier::Memory, _) => Waits::Hardly,
+            (ReadTier::Disk, 0) => Waits::Always,
+            (ReadTier::Disk, _) => Waits::UntilBusy,
+        }
+    }
 }
 
 /// What a write returned, and where it stands in the order of commits.
@@ -208,6 +219,12 @@ impl Keyspace {
         self.list_listpack.store(listpack, Ordering::Relaxed);
     }
 
+    /// Asks `why` from now on whether clients should wait any longer for keys that somebody else has; they
+    /// are told why not. To be called once.
+    pub fn give_up_when(&self, why: WhyGiveUp) {
+        self.locks.give_up_when(why);
+    }
+
     /// Adds an observer of every commit from here on.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         self.observers.write().push(observer);
@@ -314,7 +331,7 @@ impl Keyspace {
     /// Runs `f` on a consistent view of `keys`. Dead keys it meets are deleted afterwards.
     ///
     /// # Errors
-    /// What `f` returns; [`Error::NeedsDisk`] in [`ReadTier::Memory`].
+    /// What `f` returns; [`Error::NeedsDisk`] in [`ReadTier::Memory`]; [`Error::Busy`].
     pub fn read<T>(
         &self,
         origin: Origin,
@@ -322,24 +339,24 @@ impl Keyspace {
         f: impl FnOnce(&ReadTx<'_>) -> Result<T>,
     ) -> Result<T> {
         self.hint_many(origin.db, keys);
-        let guards = self.locks.read(origin.db, keys, origin.tier)?;
+        let guards = self.locks.read(origin.waits(), origin.db, keys)?;
         let tx = ReadTx::new(self, origin.db, origin.tier);
         let result = f(&tx);
         self.lookups.add(tx.lookups(), &result);
         drop(guards);
-        self.bury(tx.take_dead());
+        self.bury(tx.take_dead(), origin.tier);
         self.tell_misses(tx.take_missed(), &result);
         result
     }
 
-    /// Deletes dead keys that a transaction has met. None of them may be locked.
-    fn bury(&self, dead: Vec<(DbIndex, Bytes)>) {
+    /// Deletes dead keys that a transaction has met. The caller may have none of them locked.
+    fn bury(&self, dead: Vec<(DbIndex, Bytes)>, tier: ReadTier) {
         for (db, key) in dead {
             if self.holds_expiry() {
                 break;
             }
             // A dead key stays dead, deleted or not: reads go on while nothing can be written.
-            if let Err(error) = self.expire_key(db, &key) {
+            if let Err(error) = self.expire_key(db, &key, tier) {
                 tracing::debug!("an expired key could not be deleted: {error}");
             }
         }
@@ -350,7 +367,8 @@ impl Keyspace {
     /// [`Engine::flush`]. `f` may run more than once.
     ///
     /// # Errors
-    /// What `f` returns; [`Error::NeedsDisk`] in [`ReadTier::Memory`]; what the engine reports.
+    /// What `f` returns; [`Error::NeedsDisk`] in [`ReadTier::Memory`]; [`Error::Busy`]; what the engine
+    /// reports.
     pub fn write<T>(
         &self,
         origin: Origin,
@@ -360,7 +378,7 @@ impl Keyspace {
         self.hint_many(origin.db, keys);
         let mut ahead = Ahead::Possible;
         let (_guards, tx, result) = loop {
-            let guards = self.locks.write(origin.db, keys, origin.tier)?;
+            let guards = self.locks.write(origin.waits(), origin.db, keys)?;
             let mut tx = WriteTx::new(self, origin.db, origin.tier);
             tx.ahead = ahead;
             let result = f(&mut tx);
@@ -391,7 +409,7 @@ impl Keyspace {
         const PATIENCE: usize = 4;
         let mut stripes = self.locks.stripes(origin.db, keys);
         for meetings in 0.. {
-            let held = self.locks.hold(stripes, writes);
+            let held = self.locks.hold(origin.waits(), stripes, writes)?;
             let mut tx = WriteTx::new(self, origin.db, origin.tier);
             tx.held = Some(held);
             let result = f(&mut tx);
@@ -403,7 +421,7 @@ impl Keyspace {
             let dead = tx.take_dead();
             let written = self.finish(origin, tx, result);
             drop(held);
-            self.bury(dead);
+            self.bury(dead, origin.tier);
             return written;
         }
         Err(Error::KeysBusy)
@@ -497,7 +515,7 @@ impl Keyspace {
     /// # Errors
     /// As [`Engine::reopen`]; when what is found there does not decode.
     pub fn reopen(&self) -> Result<()> {
-        let _guards = self.locks.write(0, &Keys::All, ReadTier::Disk)?;
+        let _guards = self.locks.write(Waits::Always, 0, &Keys::All)?;
         let mut databases = self.databases.lock();
         self.engine.reopen()?;
         check_format(self.engine.as_ref())?;
@@ -565,8 +583,8 @@ impl Keyspace {
         self.versions.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn expire_key(&self, db: DbIndex, key: &Bytes) -> Result<()> {
-        let origin = Origin { db, client: 0, tier: ReadTier::Disk };
+    fn expire_key(&self, db: DbIndex, key: &Bytes, tier: ReadTier) -> Result<()> {
+        let origin = Origin { db, client: 0, tier };
         // Taking the slot of a dead key deletes it.
         self.write(origin, &Keys::one(key), |tx| tx.slot(key).map(drop)).map(drop)
     }

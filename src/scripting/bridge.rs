@@ -5,17 +5,16 @@ use mlua::{Function, IntoLuaMulti, Lua, Result, ffi};
 use std::ffi::c_int;
 
 /// A function whose first result says whether all went well: it is taken away if so; otherwise the second
-/// one is thrown, a text with the place of the caller in front. What is given is the function or, where it
-/// changes, a table with the function in its first place.
+/// one is thrown, a text with the place of the caller in front.
 pub fn throwing(lua: &Lua, function: impl IntoLuaMulti) -> Result<Function> {
     // SAFETY: the closure's one upvalue is on the stack; it leaves itself there.
     unsafe { lua.exec_raw(function, |state| ffi::lua_pushcclosure(state, call_and_throw, 1)) }
 }
 
-/// A function whose first result is taken away.
-pub fn quiet(lua: &Lua, function: impl IntoLuaMulti) -> Result<Function> {
-    // SAFETY: as above.
-    unsafe { lua.exec_raw(function, |state| ffi::lua_pushcclosure(state, call_quietly, 1)) }
+/// A function of C as a value of Lua.
+pub fn function(lua: &Lua, function: ffi::lua_CFunction) -> Result<Function> {
+    // SAFETY: the closure leaves itself on the stack.
+    unsafe { lua.exec_raw((), |state| ffi::lua_pushcclosure(state, function, 0)) }
 }
 
 /// Calls the upvalue with all arguments, and returns how many results are on the stack.
@@ -27,10 +26,6 @@ unsafe fn call_upvalue(state: *mut ffi::lua_State) -> c_int {
     unsafe {
         let arguments = ffi::lua_gettop(state);
         ffi::lua_pushvalue(state, ffi::lua_upvalueindex(1));
-        if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
-            ffi::lua_rawgeti(state, -1, 1);
-            ffi::lua_replace(state, -2);
-        }
         ffi::lua_insert(state, 1);
         ffi::lua_call(state, arguments, ffi::LUA_MULTRET);
         if ffi::lua_gettop(state) == 0 {
@@ -55,9 +50,4 @@ unsafe extern "C-unwind" fn call_and_throw(state: *mut ffi::lua_State) -> c_int 
         }
         ffi::lua_error(state)
     }
-}
-
-unsafe extern "C-unwind" fn call_quietly(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as above.
-    unsafe { call_upvalue(state) - 1 }
 }

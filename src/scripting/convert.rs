@@ -1,6 +1,6 @@
-//! Replies as values of Lua, and values of Lua as replies.
+//! Values of Lua as replies.
 
-use crate::protocol::{Reply, Shape, put_double};
+use crate::protocol::{Reply, put_double};
 use bytes::Bytes;
 use mlua::{Lua, LuaString, Result, Table, Value};
 
@@ -39,127 +39,19 @@ impl Names {
     }
 }
 
-/// Turns replies into values of one machine.
+/// Makes tables of errors for one machine.
 pub struct ToLua<'a> {
     pub lua: &'a Lua,
     pub names: &'a Names,
-    /// Whether the script has asked for the types of RESP3.
-    pub resp3: bool,
 }
 
 impl ToLua<'_> {
-    /// The value for a reply.
-    pub fn value(&self, reply: &Reply) -> Result<Value> {
-        match reply {
-            Reply::Ok => self.tagged(&self.names.ok, self.string(b"OK")?),
-            Reply::Simple(text) => self.tagged(&self.names.ok, self.string(text.as_bytes())?),
-            Reply::Error(text) => Ok(Value::Table(self.error(text)?)),
-            Reply::Integer(number) => Ok(Value::Number(*number as f64)),
-            Reply::Bulk(bytes) => self.string(bytes),
-            Reply::Chunks(chunks) => self.string(&chunks.concat()),
-            Reply::Null | Reply::NullArray if self.resp3 => Ok(Value::Nil),
-            Reply::Null | Reply::NullArray => Ok(Value::Boolean(false)),
-            Reply::Array(items) | Reply::Push(items) => self.array(items.iter().map(|item| self.value(item))),
-            Reply::Strings(strings) => match strings.shape() {
-                Shape::Array => self.array(strings.iter().map(|string| self.string(&string))),
-                Shape::Map | Shape::Set if self.resp3 => self.value(&strings.unpacked()),
-                Shape::Map | Shape::Set => self.array(strings.iter().map(|string| self.string(&string))),
-            },
-            Reply::Map(pairs) => self.pairs(pairs, self.resp3),
-            Reply::Pairs(pairs) if self.resp3 => self.rows(pairs),
-            Reply::Pairs(pairs) => self.pairs(pairs, false),
-            Reply::Table(pairs) if self.resp3 => self.pairs(pairs, true),
-            Reply::Table(pairs) => self.rows(pairs),
-            Reply::Set(items) => self.set(items),
-            _ => self.scalar(reply),
-        }
-    }
-
-    /// What RESP2 has no type of its own for.
-    fn scalar(&self, reply: &Reply) -> Result<Value> {
-        match reply {
-            Reply::Double(number) if self.resp3 => self.tagged(&self.names.double, Value::Number(*number)),
-            Reply::Double(number) => {
-                let mut text = Vec::new();
-                put_double(&mut text, *number);
-                self.string(&text)
-            }
-            Reply::Decimal(text) if self.resp3 => {
-                self.tagged(&self.names.double, Value::Number(text.parse().unwrap_or(f64::NAN)))
-            }
-            Reply::Decimal(text) => self.string(text.as_bytes()),
-            Reply::Boolean(yes) if self.resp3 => Ok(Value::Boolean(*yes)),
-            Reply::Boolean(yes) => Ok(Value::Number((*yes).into())),
-            Reply::BigNumber(digits) if self.resp3 => {
-                self.tagged(&self.names.big_number, self.string(digits.as_bytes())?)
-            }
-            Reply::BigNumber(digits) => self.string(digits.as_bytes()),
-            Reply::Verbatim(format, text) if self.resp3 => {
-                let verbatim = self.lua.create_table()?;
-                verbatim.raw_set(&self.names.format, self.string(format.as_bytes())?)?;
-                verbatim.raw_set(&self.names.string, self.string(text)?)?;
-                self.tagged(&self.names.verbatim, Value::Table(verbatim))
-            }
-            Reply::Verbatim(_, text) => self.string(text),
-            // What comes out of band comes first.
-            Reply::Sequence(replies) => replies.last().map_or(Ok(Value::Nil), |reply| self.value(reply)),
-            _ => Ok(Value::Nil),
-        }
-    }
-
     /// The table for the error of a command.
     pub fn error(&self, text: &str) -> Result<Table> {
         let table = self.lua.create_table_with_capacity(0, 2)?;
-        table.raw_set(&self.names.err, self.string(text.as_bytes())?)?;
+        table.raw_set(&self.names.err, text)?;
         table.raw_set(&self.names.counted, true)?;
         Ok(table)
-    }
-
-    fn string(&self, bytes: &[u8]) -> Result<Value> {
-        self.lua.create_string(bytes).map(Value::String)
-    }
-
-    fn tagged(&self, name: &LuaString, value: Value) -> Result<Value> {
-        let table = self.lua.create_table_with_capacity(0, 1)?;
-        table.raw_set(name, value)?;
-        Ok(Value::Table(table))
-    }
-
-    fn array(&self, items: impl Iterator<Item = Result<Value>>) -> Result<Value> {
-        let table = self.lua.create_table_with_capacity(items.size_hint().0, 0)?;
-        for (at, item) in items.enumerate() {
-            table.raw_set(at + 1, item?)?;
-        }
-        Ok(Value::Table(table))
-    }
-
-    fn pairs(&self, pairs: &[(Reply, Reply)], map: bool) -> Result<Value> {
-        if !map {
-            let items = pairs.iter().flat_map(|(key, value)| [key, value]);
-            return self.array(items.map(|item| self.value(item)));
-        }
-        let table = self.lua.create_table_with_capacity(0, pairs.len())?;
-        for (key, value) in pairs {
-            table.raw_set(self.value(key)?, self.value(value)?)?;
-        }
-        self.tagged(&self.names.map, Value::Table(table))
-    }
-
-    fn rows(&self, pairs: &[(Reply, Reply)]) -> Result<Value> {
-        self.array(
-            pairs.iter().map(|(key, value)| self.array([self.value(key), self.value(value)].into_iter())),
-        )
-    }
-
-    fn set(&self, items: &[Reply]) -> Result<Value> {
-        if !self.resp3 {
-            return self.array(items.iter().map(|item| self.value(item)));
-        }
-        let table = self.lua.create_table_with_capacity(0, items.len())?;
-        for item in items {
-            table.raw_set(self.value(item)?, true)?;
-        }
-        self.tagged(&self.names.set, Value::Table(table))
     }
 }
 
@@ -244,17 +136,8 @@ pub fn line(text: &LuaString) -> String {
     text.to_string_lossy().replace(['\r', '\n'], " ")
 }
 
-/// An argument of `redis.call`; none: it is neither a string nor a number.
-pub fn word(value: &Value) -> Option<Bytes> {
-    match value {
-        Value::String(text) => Some(Bytes::copy_from_slice(&text.as_bytes())),
-        Value::Integer(number) => Some(number_word(*number as f64)),
-        Value::Number(number) => Some(number_word(*number)),
-        _ => None,
-    }
-}
-
-fn number_word(number: f64) -> Bytes {
+/// A number as a word of a command.
+pub fn number_word(number: f64) -> Bytes {
     let mut text = Vec::new();
     put_double(&mut text, number);
     text.into()

@@ -4,8 +4,11 @@
 //! has compiled, until the server forgets its scripts. What a script may see and do is in `prelude.lua`.
 
 mod bridge;
+mod call;
 mod convert;
+mod guards;
 mod libraries;
+mod push;
 mod random;
 mod vm;
 
@@ -13,7 +16,6 @@ use crate::error::Error;
 use crate::protocol::Reply;
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 use vm::Vm;
 
 pub use libraries::hex_sha1;
@@ -28,6 +30,9 @@ pub trait Host {
 
     /// Whether the client might run the command (`redis.acl_check_cmd`); none: there is no such command.
     fn may_call(&mut self, words: &[Bytes]) -> Option<bool>;
+
+    /// Asked now and then while a script runs; false ends it.
+    fn goes_on(&mut self) -> bool;
 }
 
 /// What came of a command.
@@ -36,9 +41,6 @@ pub enum Called {
     /// The whole text, code first.
     Error(String),
 }
-
-/// Asked now and then while a script runs; false ends it.
-pub type GoesOn = Rc<dyn Fn() -> bool>;
 
 /// A script to run.
 pub struct Job<'a> {
@@ -49,7 +51,6 @@ pub struct Job<'a> {
     pub code: &'a [u8],
     pub keys: &'a [Bytes],
     pub arguments: &'a [Bytes],
-    pub goes_on: GoesOn,
     /// How many bytes the machine may take; 0 is no limit.
     pub memory_limit: usize,
 }
@@ -70,7 +71,7 @@ pub enum Ended {
 pub enum Stopped {
     /// A command has to run elsewhere, and the script with it.
     By(Error),
-    /// [`Job::goes_on`] said so, when the script was there.
+    /// [`Host::goes_on`] said so, when the script was there.
     Interrupted(Option<Place>),
 }
 

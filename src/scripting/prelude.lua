@@ -38,16 +38,15 @@ end
 
 local globals = {}
 
--- In its first place, what runs commands for the script that is running.
-local bridge = {}
-
 -- What the libraries of Lua bring and scripts may use.
 for _, name in next, {
   "_VERSION", "assert", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type",
-  "unpack", "xpcall",
+  "xpcall",
 } do
   globals[name] = _G[name]
 end
+
+globals.unpack = lib.unpack
 
 function globals.next(value, key)
   check_table("next", value)
@@ -123,10 +122,15 @@ end
 
 -- Compiled code could do anything, so only text is loaded.
 local BINARY = byte("\27Lua")
+-- Longer code would make the compiler count too far.
+local LONGEST_CODE = 0x20000000
 
 function globals.loadstring(code, name)
   if type(code) == "string" and byte(code) == BINARY then
     return nil, "attempt to load chunk with wrong mode"
+  end
+  if type(code) == "string" and #code > LONGEST_CODE then
+    return nil, "chunk is too long"
   end
   return loadstring(code, name)
 end
@@ -150,6 +154,10 @@ function globals.load(source, name)
 end
 
 local library = { math = math, table = table, coroutine = coroutine, string = string, os = { clock = lib.clock } }
+for name, takes_plain in next, { find = true, match = false, gmatch = false, gsub = false } do
+  string[name] = lib.takes_pattern(string[name], takes_plain)
+end
+string.gfind = string.gmatch
 library.math.random, library.math.randomseed = lib.random, lib.randomseed
 for name, functions in next, library do
   globals[name] = protect(functions)
@@ -165,13 +173,9 @@ local redis = {
   LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
   REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
   REDIS_VERSION = lib.version, REDIS_VERSION_NUM = lib.version_number,
-  call = lib.throwing(bridge), pcall = lib.quiet(bridge), log = lib.log, sha1hex = lib.sha1hex, setresp = lib.setresp,
-  set_repl = lib.set_repl,
+  call = lib.call, pcall = lib.pcall, acl_check_cmd = lib.may_call,
+  log = lib.log, sha1hex = lib.sha1hex, setresp = lib.setresp, set_repl = lib.set_repl,
 }
-
-redis.acl_check_cmd = lib.throwing(function(...)
-  return bridge[1](lib.check, ...)
-end)
 
 local function text_of(...)
   local text = ...
@@ -255,14 +259,12 @@ local function is_clean()
   return true
 end
 
--- Runs a script: its function, what runs commands, its keys and its arguments. Returns whether it ran to
--- its end, what it returned or threw, and whether the next one may run in the same world.
-local function run(script, runs_commands, keys, arguments)
-  bridge[1] = runs_commands
+-- Runs a script: its function, its keys and its arguments. Returns whether it ran to its end, what it
+-- returned or threw, and whether the next one may run in the same world.
+local function run(script, keys, arguments)
   globals.KEYS, globals.ARGV = keys, arguments
   local ok, result = xpcall(script, failed)
   globals.KEYS, globals.ARGV = nil, nil
-  bridge[1] = nil
   return ok, result, is_clean()
 end
 

@@ -175,11 +175,18 @@ impl Started {
         for worker in &self.workers {
             let _ = worker.send(Message::Stop);
         }
+        let running = &self.shared.instance.running;
+        if running.busy().is_some() {
+            // It may never end.
+            running.end_all();
+        }
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a worker thread panicked");
             }
         }
+        // The others had the time that clients have.
+        self.shared.instance.running.end_all();
         self.shared.pool.close();
         self.shared.flusher.stop();
         if let Some(path) = &self.addresses.unix {

@@ -1,9 +1,10 @@
 //! `EVAL` and its kind.
 
 use super::host::{self, Run};
-use super::{Args, Categories, Command, CompoundCommand, Context, Flags, READ, Spec, WRITTEN, runs};
+use super::{Args, Categories, Command, CompoundCommand, Context, Flags, Found, READ, Spec, WRITTEN, runs};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
+use crate::instance::running::ScriptKind;
 use crate::instance::scripts::{Script, ScriptFlags};
 use crate::keyspace::Keys;
 use crate::protocol::Reply;
@@ -60,7 +61,8 @@ impl Evaluation {
             Which::Sha(sha) => with_sha(context.instance, sha)?,
         };
         let Call { keys, arguments } = &self.call;
-        host::run(context, &Run { script: &script, keys, arguments, read_only: self.read_only })
+        let kind = ScriptKind::Script;
+        host::run(context, &Run { kind, script: &script, keys, arguments, read_only: self.read_only })
     }
 }
 
@@ -89,6 +91,15 @@ fn with_sha(instance: &Instance, sha: &[u8]) -> Result<Arc<Script>> {
     }
     let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
     instance.scripts.get(&sha).ok_or(NO_SCRIPT)
+}
+
+/// What a script says of itself that is called by its text or its SHA1.
+pub fn script_flags(instance: &Instance, found: &Found, text_or_sha: &[u8]) -> Option<ScriptFlags> {
+    if found.name.starts_with("evalsha") {
+        with_sha(instance, text_or_sha).ok()?.flags
+    } else {
+        read_header(text_or_sha).ok()?.1
+    }
 }
 
 /// Reads the first line of a script if it says which language it is in: how long it is, and the flags of the

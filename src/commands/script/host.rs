@@ -7,18 +7,19 @@ use crate::commands::spec::Flags;
 use crate::commands::{Context, acl, check_room, find, limit, observe};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
-use crate::instance::acl::log::Place;
+use crate::instance::acl::log;
 use crate::instance::acl::selector::Denied;
 use crate::instance::clients::Unblock;
+use crate::instance::running::{End, RunningScript, ScriptKind};
 use crate::instance::scripts::{Script, ScriptFlags};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::WriteTx;
 use crate::protocol::Reply;
-use crate::scripting::{self, Called, Ended, Failure, Host, Job, Stopped};
+use crate::scripting::{self, Called, Ended, Host, Job, Place, Stopped};
 use crate::session::{Dialect, ScriptCall, ScriptTrace, Session};
 use crate::storage::ReadTier;
 use bytes::Bytes;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// So long a script may run on a thread that other clients wait for, µs; a longer one begins anew on the pool.
@@ -28,6 +29,7 @@ const MOST_REMEMBERED: usize = 1024;
 
 /// A script to run.
 pub struct Run<'a> {
+    pub kind: ScriptKind,
     pub script: &'a Script,
     pub keys: &'a [Bytes],
     pub arguments: &'a [Bytes],
@@ -43,20 +45,34 @@ pub fn run(context: &mut Context<'_>, run: &Run<'_>) -> Result<Reply> {
         return Err(Error::text("ERR Can not execute a script with write flag using *_ro command."));
     }
     let read_only = run.read_only || writes_nothing;
+    let allows_oom = flags.is_some_and(|flags| flags.has(ScriptFlags::ALLOW_OOM));
+    if flags.is_some() && !read_only {
+        // Who says nothing of writing is asked with the first command that writes.
+        check_room(
+            context.instance,
+            if allows_oom { Flags::WRITE } else { Flags::WRITE.and(Flags::DENYOOM) },
+        )?;
+    }
     if context.session.tier == ReadTier::Memory && context.session.runs_long {
         return Err(Error::NeedsDisk);
     }
     let reply = context.compound(&Keys::many(run.keys), !read_only, |instance, session, tx| {
         let before = (session.db, session.dialect, session.wait_ended);
+        let began = Stopwatch::start();
         let mut caller = Caller {
+            run,
             instance,
             session,
             tx,
             read_only,
+            allows_oom,
+            writes: false,
+            running: None,
             trace: ScriptTrace::default(),
-            lap: Stopwatch::start(),
+            began,
+            lap: began,
         };
-        let reply = caller.run(run);
+        let reply = caller.run();
         let trace = std::mem::take(&mut caller.trace);
         if session.db != before.0 {
             session.select(before.0);
@@ -71,27 +87,37 @@ pub fn run(context: &mut Context<'_>, run: &Run<'_>) -> Result<Reply> {
 
 /// What runs the commands of a script, in the transaction of the script.
 struct Caller<'a, 'tx> {
+    run: &'a Run<'a>,
     instance: &'a Instance,
     session: &'a mut Session,
     tx: &'a mut WriteTx<'tx>,
     read_only: bool,
+    /// It may write though there is little room on the disk.
+    allows_oom: bool,
+    /// It has called a command that writes.
+    writes: bool,
+    /// What others see of the script, where it may take long.
+    running: Option<Arc<RunningScript>>,
     trace: ScriptTrace,
+    began: Stopwatch,
     /// Started when the last command ended.
     lap: Stopwatch,
 }
 
 impl Caller<'_, '_> {
-    fn run(&mut self, run: &Run<'_>) -> Result<Reply> {
+    fn run(&mut self) -> Result<Reply> {
+        let run = self.run;
+        let instance = self.instance;
         let in_place = self.session.tier == ReadTier::Memory;
-        let started = self.lap;
+        let entry = (!in_place).then(|| instance.running.enter(run.kind, run.script.sha.clone(), Vec::new()));
+        self.running = entry.as_ref().map(|entry| entry.script().clone());
         let job = Job {
             generation: self.instance.scripts.generation(),
             sha: &run.script.sha,
             code: run.script.code(),
             keys: run.keys,
             arguments: run.arguments,
-            goes_on: Rc::new(move || !in_place || started.elapsed_us() < IN_PLACE_US),
-            memory_limit: 0,
+            memory_limit: instance.running.memory_limit(),
         };
         match scripting::run(&job, self) {
             Ended::Returned { reply, is_counted } => {
@@ -100,14 +126,38 @@ impl Caller<'_, '_> {
             }
             Ended::Failed(failure) => {
                 self.trace.error_is_counted = failure.is_counted;
-                Ok(Reply::Error(told(&failure, run.script).into()))
+                Ok(Reply::Error(told(&failure.text, failure.place.as_ref(), run.script).into()))
             }
             Ended::Stopped(Stopped::By(error)) => Err(error),
-            Ended::Stopped(Stopped::Interrupted(_)) => {
+            Ended::Stopped(Stopped::Interrupted(place)) => Err(self.interrupted(place.as_ref())),
+        }
+    }
+
+    /// What becomes of a script that was made to end. Nothing of it stays.
+    fn interrupted(&mut self, place: Option<&Place>) -> Error {
+        let end = self.running.as_ref().and_then(|script| self.instance.running.why_end(script));
+        match end {
+            Some(end) => self.ended(end, place),
+            // The directive was changed this very moment.
+            None if self.running.is_some() => self.ended(End::TimeLimit, place),
+            None => {
                 self.session.runs_long = true;
-                Err(Error::NeedsDisk)
+                Error::NeedsDisk
             }
         }
+    }
+
+    fn ended(&self, end: End, place: Option<&Place>) -> Error {
+        let text = match end {
+            // Redis speaks of SCRIPT KILL for functions, too.
+            End::Killed => "ERR Script killed by user with SCRIPT KILL...".to_owned(),
+            End::Shutdown => "ERR the server stops, and the script was undone.".to_owned(),
+            End::TimeLimit => {
+                let limit_ms = self.instance.running.time_limit_ms();
+                format!("ERR the script ran longer than script-time-limit ({limit_ms} ms), and was undone.")
+            }
+        };
+        Error::Text(told(&text, place, self.run.script).into())
     }
 
     /// Whether the script may run the command.
@@ -120,7 +170,8 @@ impl Caller<'_, '_> {
         if spec.flags.has(Flags::NOSCRIPT) && !allows_all {
             return Err("ERR This Redis command is not allowed from script");
         }
-        if spec.flags.has(Flags::WRITE) && self.read_only {
+        let writes = spec.flags.has(Flags::WRITE) || spec.flags.has(Flags::MAY_REPLICATE);
+        if writes && self.read_only {
             return Err("ERR Write commands are not allowed from read-only scripts.");
         }
         Ok(())
@@ -130,7 +181,7 @@ impl Caller<'_, '_> {
     fn deny(&self, found: &Found, words: &[Bytes]) -> Option<&'static str> {
         let (client, user) = (&self.session.client, &self.session.user);
         let denied = acl::denied(user, found, words)?;
-        acl::note(self.instance, client, user, Place::Lua, denied, (found, words));
+        acl::note(self.instance, client, user, log::Place::Lua, denied, (found, words));
         Some(match denied {
             Denied::Command => "ERR The user executing the script can't run this command or subcommand",
             Denied::Key(_) => {
@@ -153,6 +204,19 @@ impl Caller<'_, '_> {
         }
         if self.tx.reach(self.session.db, &Keys::All)? {
             self.instance.waiters.let_pass(self.session.db, &Keys::All)?;
+        }
+        Ok(())
+    }
+
+    /// A command that writes may run now.
+    fn begin_write(&mut self, flags: Flags) -> Result<()> {
+        if !self.writes {
+            // Half of what a script does is not refused.
+            check_room(self.instance, if self.allows_oom { Flags::WRITE } else { flags })?;
+        }
+        self.writes = true;
+        if let Some(script) = &self.running {
+            script.note_write();
         }
         Ok(())
     }
@@ -180,9 +244,14 @@ impl Host for Caller<'_, '_> {
             return Ok(Called::Error(text.into()));
         }
         if found.entry.spec.flags.has(Flags::WRITE)
-            && let Err(error) = check_room(self.instance, found.entry.spec.flags)
+            && let Err(error) = self.begin_write(found.entry.spec.flags)
         {
             return Ok(Called::Error(error.to_string()));
+        }
+        if let Some(script) = &self.running
+            && let Some(end) = self.instance.running.why_end(script)
+        {
+            return Err(self.ended(end, None));
         }
         self.run_for_good(found)?;
         self.session.dialect = if resp3 { Dialect::Resp3 } else { Dialect::Resp2 };
@@ -206,6 +275,13 @@ impl Host for Caller<'_, '_> {
         Ok(result.map_or_else(|error| Called::Error(error.to_string()), Called::Reply))
     }
 
+    fn goes_on(&mut self) -> bool {
+        match &self.running {
+            None => self.began.elapsed_us() < IN_PLACE_US,
+            Some(script) => self.instance.running.why_end(script).is_none(),
+        }
+    }
+
     fn may_call(&mut self, words: &[Bytes]) -> Option<bool> {
         let (found, _) = find(words).ok()?;
         Some(acl::denied(&self.session.user, found, words).is_none())
@@ -213,11 +289,9 @@ impl Host for Caller<'_, '_> {
 }
 
 /// What the client is told of a script that has thrown something.
-fn told(failure: &Failure, script: &Script) -> String {
-    match &failure.place {
-        Some(place) => {
-            format!("{} script: {}, on {}:{}.", failure.text, script.sha, place.source, place.line)
-        }
-        None => failure.text.clone(),
+fn told(text: &str, place: Option<&Place>, script: &Script) -> String {
+    match place {
+        Some(place) => format!("{text} script: {}, on {}:{}.", script.sha, place.source, place.line),
+        None => text.to_owned(),
     }
 }

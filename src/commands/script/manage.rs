@@ -3,6 +3,7 @@
 use super::eval::with_text;
 use super::{Args, Arity, Command, Context, Entry, Flags, Group, SessionCommand, Spec, help_command};
 use crate::error::{Error, Result};
+use crate::instance::running::ScriptKind;
 use crate::protocol::Reply;
 use bytes::Bytes;
 
@@ -116,8 +117,8 @@ impl Command for ScriptKill {
 }
 
 impl SessionCommand for ScriptKill {
-    fn run(self, _: &mut Context<'_>) -> Result<()> {
-        Err(Error::text("NOTBUSY No scripts in execution right now."))
+    fn run(self, context: &mut Context<'_>) -> Result<()> {
+        context.instance.running.kill(ScriptKind::Script)
     }
 }
 

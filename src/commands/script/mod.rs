@@ -8,6 +8,9 @@ use super::args::Args;
 use super::help::help_command;
 use super::spec::{Arity, Categories, Flags, Group, KeyFlags, KeySpec, Spec};
 use super::{Command, CompoundCommand, Context, Entry, Found, SessionCommand};
+use crate::instance::Instance;
+use crate::instance::scripts::ScriptFlags;
+use bytes::Bytes;
 
 pub static COMMANDS: &[Entry] = &[
     Entry::compound::<eval::Eval>(),
@@ -23,6 +26,12 @@ pub static COMMANDS: &[Entry] = &[
         manage::SUBCOMMANDS,
     ),
 ];
+
+/// What the script that a call runs says of itself, as flags of a command; none if it says nothing.
+pub(super) fn declared_flags(instance: &Instance, found: &Found, words: &[Bytes]) -> Option<Flags> {
+    let flags = eval::script_flags(instance, found, words.get(1)?)?;
+    Some(if flags.has(ScriptFlags::NO_WRITES) { Flags::READONLY } else { Flags::WRITE })
+}
 
 /// What every command has that runs a script: `numkeys` is the second word.
 const fn runs(name: &'static str, keys: &'static [KeySpec]) -> Spec {

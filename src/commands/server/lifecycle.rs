@@ -81,8 +81,13 @@ impl SessionCommand for Shutdown {
             // There is nothing that a stopping server waits for, so nothing to call off.
             return Err(Error::text("ERR No shutdown in progress."));
         }
-        may_wait(context)?;
         let instance = context.instance;
+        if let Some(busy) = instance.running.busy().filter(|_| !self.nosave) {
+            return Err(busy);
+        }
+        if self.save {
+            may_wait(context)?;
+        }
         if self.save
             && let Err(error) = instance.saves.begin().and_then(|()| instance.save_begun())
         {

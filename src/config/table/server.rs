@@ -86,8 +86,15 @@ section "Events" {
     tracking_table_max_keys: u64 = 1_000_000, integer(0, I64_MAX as i128), [Runtime];
 }
 section "Scripts" {
-    /// Milliseconds after which a running script lets other clients know that the server is busy.
-    busy_reply_threshold: u64 = 5000, integer(0, I64_MAX as i128), [Runtime, NoEffect], "lua-time-limit";
+    /// Milliseconds that a script may run before other clients get the error BUSY in the place of
+    /// replies, until it ends or SCRIPT KILL ends it. 0 for never.
+    busy_reply_threshold: u64 = 5000, integer(0, I64_MAX as i128), [Runtime], "lua-time-limit";
+    /// Milliseconds that a script may run at all; then it ends with an error, and what it wrote is
+    /// undone. 0 for no limit.
+    script_time_limit: u64 = 0, integer(0, I64_MAX as i128), [Runtime];
+    /// Memory that a script may take for its own values, garbage included. A script that wants more ends
+    /// with an error. 0 for no limit.
+    script_memory_limit: u64 = 512 << 20, memory(0, I64_MAX), [Runtime];
 }
     } };
 }

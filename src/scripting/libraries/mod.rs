@@ -6,7 +6,8 @@ mod bits;
 use super::bridge;
 use super::convert::{Names, ToLua};
 use super::random::Random;
-use super::vm::{CHECK, Shared};
+use super::vm::Shared;
+use super::{call, guards};
 use crate::clock::Stopwatch;
 use arguments::{Arguments, Thrown};
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Result, Table, Value};
@@ -21,10 +22,11 @@ pub fn install(lua: &Lua, names: &Rc<Names>, shared: &Rc<Shared>) -> Result<Tabl
     let table = lua.create_table()?;
     table.raw_set("version", crate::REDIS_VERSION)?;
     table.raw_set("version_number", version_number())?;
-    let throwing = |lua: &Lua, function: Value| bridge::throwing(lua, function);
-    table.raw_set("throwing", lua.create_function(throwing)?)?;
-    table.raw_set("quiet", lua.create_function(|lua, function: Value| bridge::quiet(lua, function))?)?;
-    table.raw_set("check", CHECK)?;
+    table.raw_set("call", bridge::function(lua, call::call)?)?;
+    table.raw_set("pcall", bridge::function(lua, call::pcall)?)?;
+    table.raw_set("may_call", bridge::function(lua, call::may_call)?)?;
+    table.raw_set("unpack", guards::unpack(lua)?)?;
+    table.raw_set("takes_pattern", lua.create_function(guards::takes_pattern)?)?;
     let mut library = Library { lua, names, table };
     library.add("sha1hex", sha1hex)?;
     library.add("log", log)?;
@@ -73,9 +75,7 @@ impl<'a> Library<'a> {
                 }
                 Err(Thrown::Lua(error)) => return Err(error),
                 Err(Thrown::Text(text)) => Value::String(lua.create_string(text)?),
-                Err(Thrown::Error(text)) => {
-                    Value::Table(ToLua { lua, names: &names, resp3: false }.error(&text)?)
-                }
+                Err(Thrown::Error(text)) => Value::Table(ToLua { lua, names: &names }.error(&text)?),
             };
             (false, thrown).into_lua_multi(lua)
         })?;
