@@ -10,7 +10,7 @@ mod text;
 pub mod write;
 
 pub use message::Message;
-pub use number::put_double;
+pub use number::{put_double, put_general};
 pub use parse::RequestParser;
 pub use reply::{Reply, fields};
 pub use request::{Limits, ProtocolError, Request, Words};

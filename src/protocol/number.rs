@@ -9,13 +9,13 @@ pub fn put_double(out: &mut Vec<u8>, number: f64) {
     } else if number.fract() == 0.0 && number.abs() < 1e15 && (number != 0.0 || number.is_sign_positive()) {
         out.extend_from_slice(itoa::Buffer::new().format(number as i64).as_bytes());
     } else {
-        put_general(out, number);
+        put_general(out, number, 17);
     }
 }
 
-/// `%.17g` of a finite number.
-fn put_general(out: &mut Vec<u8>, number: f64) {
-    let scientific = format!("{number:.16e}");
+/// Appends a finite number as C's `%g` prints it with so many digits, one or more.
+pub fn put_general(out: &mut Vec<u8>, number: f64, most_digits: u8) {
+    let scientific = format!("{number:.*e}", usize::from(most_digits.saturating_sub(1)));
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return };
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
@@ -23,7 +23,7 @@ fn put_general(out: &mut Vec<u8>, number: f64) {
     let digits = digits.trim_end_matches('0');
     let digits = if digits.is_empty() { "0" } else { digits };
     out.extend_from_slice(sign.as_bytes());
-    if !(-4..17).contains(&exponent) {
+    if !(-4..i32::from(most_digits)).contains(&exponent) {
         let (first, rest) = digits.split_at(1);
         let point = if rest.is_empty() { "" } else { "." };
         let exponent_sign = if exponent < 0 { '-' } else { '+' };
@@ -79,13 +79,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_the_c_library_prints_them(number in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
+        fn as_the_c_library_prints_them(
+            number in any::<f64>().prop_filter("finite", |n| n.is_finite()),
+            digits in 1u8..=17,
+        ) {
             let mut out = [0u8; 64];
-            let format = CString::new("%.17g").unwrap();
+            let format = CString::new(format!("%.{digits}g")).unwrap();
             // SAFETY: the buffer is 64 bytes, and the format takes one double.
             let len = unsafe { libc::snprintf(out.as_mut_ptr().cast(), out.len(), format.as_ptr(), number) };
             let expected = String::from_utf8_lossy(&out[..len as usize]).into_owned();
-            prop_assert_eq!(text(number), expected);
+            let mut printed = Vec::new();
+            put_general(&mut printed, number, digits);
+            prop_assert_eq!(String::from_utf8(printed).unwrap(), expected);
         }
 
         #[test]

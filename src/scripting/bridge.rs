@@ -5,7 +5,7 @@ use mlua::{Function, IntoLuaMulti, Lua, Result, ffi};
 use std::ffi::c_int;
 
 /// A function whose first result says whether all went well: it is taken away if so; otherwise the second
-/// one is thrown, a text with the place of the caller in front.
+/// one is thrown, a text with the place of the caller in front unless the third is true.
 pub fn throwing(lua: &Lua, function: impl IntoLuaMulti) -> Result<Function> {
     // SAFETY: the closure's one upvalue is on the stack; it leaves itself there.
     unsafe { lua.exec_raw(function, |state| ffi::lua_pushcclosure(state, call_and_throw, 1)) }
@@ -42,8 +42,9 @@ unsafe extern "C-unwind" fn call_and_throw(state: *mut ffi::lua_State) -> c_int 
         if ffi::lua_toboolean(state, 1) != 0 {
             return results - 1;
         }
+        let is_plain = ffi::lua_toboolean(state, 3) != 0;
         ffi::lua_settop(state, 2);
-        if ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
+        if ffi::lua_type(state, 2) == ffi::LUA_TSTRING && !is_plain {
             ffi::luaL_where(state, 1);
             ffi::lua_insert(state, -2);
             ffi::lua_concat(state, 2);

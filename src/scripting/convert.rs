@@ -126,7 +126,7 @@ impl FromLua<'_> {
 }
 
 /// As C casts a number; where it makes no sense, as the processor does.
-fn whole(number: f64) -> i64 {
+pub fn whole(number: f64) -> i64 {
     let fits = number >= i64::MIN as f64 && number < -(i64::MIN as f64);
     if fits { number as i64 } else { i64::MIN }
 }

@@ -2,6 +2,7 @@
 
 use super::call::{Activation, Active};
 use super::convert::{self, Names};
+use super::libraries::JsonSettings;
 use super::push::Stack;
 use super::random::Random;
 use super::{Ended, Failure, Host, Job, Place, Stopped, libraries};
@@ -25,6 +26,8 @@ const LONGEST_CODE: usize = 1 << 29;
 pub struct Shared {
     pub resp3: Cell<bool>,
     pub random: Cell<Option<Random>>,
+    /// Of `cjson`; a script finds them as they are at first.
+    pub json: JsonSettings,
 }
 
 /// A virtual machine.
@@ -138,6 +141,7 @@ impl Vm {
         active: &mut Active<'_>,
     ) -> Result<(bool, Value, bool)> {
         self.shared.resp3.set(false);
+        self.shared.json.take();
         let limit = active.memory_limit;
         // SAFETY: nobody uses what is active before this ends. What is called comes with two arguments, which
         // are pushed before there is a limit on memory.

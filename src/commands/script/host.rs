@@ -4,7 +4,7 @@ use super::Found;
 use crate::clock::Stopwatch;
 use crate::commands::args::Args;
 use crate::commands::spec::Flags;
-use crate::commands::{Context, acl, check_room, find, limit, observe};
+use crate::commands::{Context, acl, check_room, find, limit, observe, run_found};
 use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::instance::acl::log;
@@ -263,7 +263,7 @@ impl Host for Caller<'_, '_> {
             let mut args = Args::new(&words, name_words, &found.name, most);
             limit(&mut args, session, found, &words);
             let mut context = Context { instance, session, joined: Some(tx) };
-            (found.entry.run)(&mut context, &mut args)
+            run_found(&mut context, found, &mut args)
         });
         let error = match &result {
             Err(error) if error.restarts() => return result.map(Called::Reply),

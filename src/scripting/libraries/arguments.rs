@@ -1,11 +1,14 @@
 //! The arguments of a function that a script calls, read as Lua's own functions read theirs.
 
-use mlua::{Lua, MultiValue, Value};
+use crate::scripting::convert::whole;
+use mlua::{Lua, LuaString, MultiValue, Value};
 
 /// Why a function of a library does not return.
 pub enum Thrown {
     /// A text, to be told with the place of the caller.
     Text(String),
+    /// A text, to be told as it is.
+    Plain(&'static str),
     /// A table with this error, code first.
     Error(String),
     Lua(mlua::Error),
@@ -27,8 +30,6 @@ impl From<mlua::Error> for Thrown {
 /// What a function was called with.
 pub struct Arguments<'a> {
     pub lua: &'a Lua,
-    /// Of the function, for errors.
-    pub name: &'static str,
     pub values: MultiValue,
 }
 
@@ -48,9 +49,19 @@ impl Arguments<'_> {
         self.get(at).and_then(|value| self.lua.coerce_number(value.clone()).ok().flatten()).is_some()
     }
 
-    /// The complaint about an argument.
+    /// The complaint about an argument, with the name that the caller has for the function.
     pub fn bad(&self, at: usize, why: &str) -> Thrown {
-        Thrown::Text(format!("bad argument #{at} to '{}' ({why})", self.name))
+        let called = self.lua.inspect_stack(1, |function| {
+            let names = function.names();
+            (names.name.map(|name| name.into_owned()), names.name_what == Some("method"))
+        });
+        let (name, is_method) = called.unwrap_or_default();
+        let name = name.as_deref().unwrap_or("?");
+        if is_method && at == 1 {
+            return Thrown::Text(format!("calling '{name}' on bad self ({why})"));
+        }
+        let at = at.saturating_sub(usize::from(is_method));
+        Thrown::Text(format!("bad argument #{at} to '{name}' ({why})"))
     }
 
     /// The complaint about an argument of the wrong type.
@@ -68,21 +79,42 @@ impl Arguments<'_> {
         number.ok_or_else(|| self.expected(at, "number"))
     }
 
-    /// The whole part of a number, as far as 64 bits hold it.
+    /// The whole part of a number, as C casts it.
     ///
     /// # Errors
     /// When it is none.
-    pub fn integer(&self, at: usize) -> Result<f64, Thrown> {
-        self.number(at).map(|number| (number as i64) as f64)
+    pub fn integer(&self, at: usize) -> Result<i64, Thrown> {
+        self.number(at).map(whole)
+    }
+
+    /// The same where the argument may be missing or nil.
+    ///
+    /// # Errors
+    /// When it is there and no number.
+    pub fn integer_or(&self, at: usize, default: i64) -> Result<i64, Thrown> {
+        if self.is_missing(at) { Ok(default) } else { self.integer(at) }
+    }
+
+    /// Whether the argument is missing or nil.
+    pub fn is_missing(&self, at: usize) -> bool {
+        self.get(at).is_none_or(Value::is_nil)
     }
 
     /// A string; a number is one as well.
     ///
     /// # Errors
     /// When it is none.
-    pub fn bytes(&self, at: usize) -> Result<Vec<u8>, Thrown> {
+    pub fn string(&self, at: usize) -> Result<LuaString, Thrown> {
         let text = self.get(at).and_then(|value| self.lua.coerce_string(value.clone()).ok().flatten());
-        text.map(|text| text.as_bytes().to_vec()).ok_or_else(|| self.expected(at, "string"))
+        text.ok_or_else(|| self.expected(at, "string"))
+    }
+
+    /// The bytes of one.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn bytes(&self, at: usize) -> Result<Vec<u8>, Thrown> {
+        self.string(at).map(|text| text.as_bytes().to_vec())
     }
 }
 
@@ -91,7 +123,6 @@ pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Nil => "nil",
         Value::Boolean(_) => "boolean",
-        Value::LightUserData(_) => "light userdata",
         Value::Integer(_) | Value::Number(_) => "number",
         Value::String(_) => "string",
         Value::Table(_) => "table",

@@ -2,6 +2,11 @@
 
 mod arguments;
 mod bits;
+mod json;
+mod msgpack;
+mod number;
+mod stack;
+mod structs;
 
 use super::bridge;
 use super::convert::{Names, ToLua};
@@ -13,6 +18,8 @@ use arguments::{Arguments, Thrown};
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Result, Table, Value};
 use sha1::{Digest, Sha1};
 use std::rc::Rc;
+
+pub use json::Shared as JsonSettings;
 
 /// What a function of a library has come to.
 type Returned<T> = std::result::Result<T, Thrown>;
@@ -43,6 +50,9 @@ pub fn install(lua: &Lua, names: &Rc<Names>, shared: &Rc<Shared>) -> Result<Tabl
     })?;
     let table = library.table;
     table.raw_set("bit", bits::library(lua, names)?)?;
+    table.raw_set("cjson", json::library(lua, names, &shared.json)?)?;
+    table.raw_set("cmsgpack", msgpack::library(lua, names)?)?;
+    table.raw_set("struct", structs::library(lua, names)?)?;
     Ok(table)
 }
 
@@ -67,7 +77,7 @@ impl<'a> Library<'a> {
     ) -> Result<()> {
         let names = self.names.clone();
         let function: Function = self.lua.create_function(move |lua, values: MultiValue| {
-            let thrown = match f(&mut Arguments { lua, name, values }) {
+            let thrown = match f(&mut Arguments { lua, values }) {
                 Ok(values) => {
                     let mut values = values.into_lua_multi(lua)?;
                     values.push_front(Value::Boolean(true));
@@ -75,6 +85,7 @@ impl<'a> Library<'a> {
                 }
                 Err(Thrown::Lua(error)) => return Err(error),
                 Err(Thrown::Text(text)) => Value::String(lua.create_string(text)?),
+                Err(Thrown::Plain(text)) => return (false, text, true).into_lua_multi(lua),
                 Err(Thrown::Error(text)) => Value::Table(ToLua { lua, names: &names }.error(&text)?),
             };
             (false, thrown).into_lua_multi(lua)
@@ -152,8 +163,8 @@ fn next_random(arguments: &mut Arguments<'_>, shared: &Shared) -> Returned<f64> 
     shared.random.set(Some(random));
     let (low, high, last) = match arguments.count() {
         0 => return Ok(number),
-        1 => (1.0, arguments.integer(1)?, 1),
-        2 => (arguments.integer(1)?, arguments.integer(2)?, 2),
+        1 => (1.0, arguments.integer(1)? as f64, 1),
+        2 => (arguments.integer(1)? as f64, arguments.integer(2)? as f64, 2),
         _ => return Err(Thrown::Text("wrong number of arguments".into())),
     };
     if low > high {
@@ -161,3 +172,6 @@ fn next_random(arguments: &mut Arguments<'_>, shared: &Shared) -> Returned<f64> 
     }
     Ok((number * (high - low + 1.0)).floor() + low)
 }
+
+#[cfg(test)]
+mod tests;
