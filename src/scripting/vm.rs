@@ -18,6 +18,8 @@ const PRELUDE: &str = include_str!("prelude.lua");
 const MOST_FUNCTIONS: usize = 1000;
 /// Garbage of so many bytes is cleared away when its script ends.
 const MUCH_GARBAGE: usize = 4 << 20;
+/// What Lua says when it gets no more memory.
+const OUT_OF_MEMORY: &str = "not enough memory";
 /// Longer code would make the compiler count too far.
 const LONGEST_CODE: usize = 1 << 29;
 
@@ -175,7 +177,12 @@ impl Vm {
     /// What a script has thrown.
     fn failure(&self, value: &Value) -> Result<Failure> {
         let Value::Table(table) = value else {
-            let text = value.to_string()?.replace(['\r', '\n'], " ");
+            let text = match value.to_string()? {
+                text if text == OUT_OF_MEMORY => {
+                    "the script takes more memory than script-memory-limit".into()
+                }
+                text => text.replace(['\r', '\n'], " "),
+            };
             return Ok(Failure { text: format!("ERR {text}"), place: None, is_counted: false });
         };
         let text = match table.raw_get::<Value>(&self.names.err)? {

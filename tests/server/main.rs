@@ -8,6 +8,8 @@ mod faulty_engine;
 mod limits;
 mod listeners;
 mod pipeline;
+#[cfg(feature = "lua")]
+mod scripts;
 mod streams;
 mod support;
 mod tls;
