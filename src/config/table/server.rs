@@ -57,12 +57,12 @@ section "Slow log and latency" {
         "commandlog-execution-slower-than";
     /// How many entries SLOWLOG keeps.
     slowlog_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime], "commandlog-slow-execution-max-len";
-    /// Commands of at least this many bytes go to COMMANDLOG's `large-request`; 0 logs every command, -1 none. (Valkey)
+    /// Commands of at least this many bytes go to COMMANDLOG's `large-request`; 0 logs every command, -1 none, as in Valkey.
     commandlog_request_larger_than: i64 = 1_048_576, integer(-1, I64_MAX as i128), [Runtime];
     /// How many of them it keeps.
     commandlog_large_request_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime];
     /// Commands with replies of at least this many bytes go to COMMANDLOG's `large-reply`; 0 logs every command, -1
-    /// none. (Valkey)
+    /// none, as in Valkey.
     commandlog_reply_larger_than: i64 = 1_048_576, integer(-1, I64_MAX as i128), [Runtime];
     /// How many of them it keeps.
     commandlog_large_reply_max_len: u64 = 128, integer(0, I64_MAX as i128), [Runtime];
