@@ -95,6 +95,7 @@ impl Db {
         if let Some(users) = users {
             instance.acl.replace(users);
         }
+        instance.functions.load(&instance.keyspace)?;
         instance.share();
         Ok(Db { instance })
     }

@@ -133,17 +133,20 @@ fn the_same_data_has_the_same_digest() {
     assert_ne!(values(&mut one), values(&mut other));
 }
 
-/// After `DEBUG RELOAD` everything is as it was, deadlines and the exchange of databases included.
+/// After `DEBUG RELOAD` everything is as it was, deadlines, the exchange of databases and functions included.
 fn reload(mut client: Client) {
     for line in ["SET a 1", "SET due 1 PX 10", "SELECT 3", "SET b 2", "SWAPDB 3 5", "SELECT 0"] {
         client.call(line).unwrap();
     }
     client.call(&format!("SET long {}", "x".repeat(100_000))).unwrap();
+    let library = "#!lua\tname=l\nredis.register_function('f',function()return(7)end)";
+    client.call(&format!("FUNCTION LOAD {library}")).unwrap();
     let digest = client.simple("DEBUG DIGEST");
     for line in ["RELOAD", "RELOAD NOSAVE NOFLUSH MERGE", "LOADAOF"] {
         assert_eq!(client.call(&format!("DEBUG {line}")).unwrap(), Reply::Ok);
         assert_eq!(client.simple("DEBUG DIGEST"), digest);
         assert_eq!(client.call("DBSIZE").unwrap(), Reply::Integer(3));
+        assert_eq!(client.call("FCALL f 0").unwrap(), Reply::Integer(7));
     }
     for (line, reply) in [("GET a", Some("1")), ("SELECT 5", None), ("GET b", Some("2")), ("SELECT 0", None)]
     {

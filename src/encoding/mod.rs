@@ -2,6 +2,7 @@
 //! in words; the golden tests beside each codec hold them still.
 
 pub mod databases;
+pub mod functions;
 pub mod glob;
 pub mod intset;
 pub mod keys;

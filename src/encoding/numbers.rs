@@ -68,6 +68,17 @@ pub mod flag {
     pub const KNOWN: u8 = EXPIRES | OUTSIDE | RAW;
 }
 
+/// Bits of what a function says of itself.
+pub mod function_flag {
+    pub const NO_WRITES: u8 = 1 << 0;
+    pub const ALLOW_OOM: u8 = 1 << 1;
+    pub const ALLOW_STALE: u8 = 1 << 2;
+    pub const NO_CLUSTER: u8 = 1 << 3;
+    pub const ALLOW_CROSS_SLOT_KEYS: u8 = 1 << 4;
+    /// Every bit that has a meaning.
+    pub const KNOWN: u8 = NO_WRITES | ALLOW_OOM | ALLOW_STALE | NO_CLUSTER | ALLOW_CROSS_SLOT_KEYS;
+}
+
 /// Bytes per chunk of a large string. A string up to this long lies in its header.
 pub const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -92,4 +103,6 @@ pub mod system_key {
     pub const GARBAGE: &[u8] = b"garbage:";
     /// + namespace and version: what was written of a large value before its header, until that is there.
     pub const STAGED: &[u8] = b"staged:";
+    /// + name: a library of functions.
+    pub const FUNCTIONS: &[u8] = b"functions:";
 }

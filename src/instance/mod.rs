@@ -6,6 +6,7 @@ pub mod client_memory;
 pub mod clients;
 pub mod command_log;
 pub mod disk_room;
+pub mod functions;
 pub mod health;
 pub mod histogram;
 pub mod hot_keys;
@@ -61,6 +62,7 @@ pub struct Instance {
     pub health: Arc<health::Health>,
     pub saves: Saves,
     pub scripts: scripts::Scripts,
+    pub functions: functions::Functions,
     pub running: Arc<running::RunningScripts>,
     pub identity: Identity,
     settings: CurrentSettings,
@@ -171,6 +173,7 @@ impl Instance {
             health: Arc::default(),
             saves: Saves::new(now_ms / 1000),
             scripts: scripts::Scripts::default(),
+            functions: functions::Functions::default(),
             running,
             identity: Identity::new(),
             itself: OnceLock::new(),

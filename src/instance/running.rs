@@ -193,6 +193,23 @@ impl RunningScripts {
         self.scripts.lock().first().cloned()
     }
 
+    /// The function that began first, if one runs.
+    ///
+    /// # Errors
+    /// When a script runs, and takes long.
+    pub fn oldest_function(&self) -> Result<Option<Arc<RunningScript>>> {
+        let scripts = self.scripts.lock();
+        match scripts.iter().find(|script| script.kind == ScriptKind::Function) {
+            Some(function) => Ok(Some(function.clone())),
+            None => match scripts.first() {
+                Some(script) if self.is_late(script.started.elapsed_us()) => {
+                    Err(Error::Busy(ScriptKind::Script.name()))
+                }
+                _ => Ok(None),
+            },
+        }
+    }
+
     /// What clients are told while a script runs longer than `busy-reply-threshold`. One load where none
     /// runs.
     pub fn busy(&self) -> Option<Error> {

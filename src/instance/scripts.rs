@@ -1,5 +1,6 @@
 //! The scripts that the server knows: what `EVAL` and `SCRIPT LOAD` have brought, by the SHA1 of their text.
 
+use crate::encoding::numbers::function_flag;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
@@ -14,11 +15,11 @@ const MOST_EVALUATED: usize = 500;
 pub struct ScriptFlags(pub u8);
 
 impl ScriptFlags {
-    pub const NO_WRITES: ScriptFlags = ScriptFlags(1);
-    pub const ALLOW_OOM: ScriptFlags = ScriptFlags(2);
-    pub const ALLOW_STALE: ScriptFlags = ScriptFlags(4);
-    pub const NO_CLUSTER: ScriptFlags = ScriptFlags(8);
-    pub const ALLOW_CROSS_SLOT_KEYS: ScriptFlags = ScriptFlags(16);
+    pub const NO_WRITES: ScriptFlags = ScriptFlags(function_flag::NO_WRITES);
+    pub const ALLOW_OOM: ScriptFlags = ScriptFlags(function_flag::ALLOW_OOM);
+    pub const ALLOW_STALE: ScriptFlags = ScriptFlags(function_flag::ALLOW_STALE);
+    pub const NO_CLUSTER: ScriptFlags = ScriptFlags(function_flag::NO_CLUSTER);
+    pub const ALLOW_CROSS_SLOT_KEYS: ScriptFlags = ScriptFlags(function_flag::ALLOW_CROSS_SLOT_KEYS);
 
     /// Every flag by the name it has in scripts.
     pub const NAMES: [(&'static str, ScriptFlags); 5] = [

@@ -20,7 +20,7 @@ use crate::encoding::keys::{self, Namespace};
 use crate::encoding::numbers::{FORMAT_VERSION, MAX_STRING_BYTES, system_key};
 use crate::error::{Error, Result};
 use crate::storage::{
-    Batch, Engine, Fresh, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end,
+    Batch, Direction, Engine, Fresh, KeyBytes, ReadTier, ScanRange, Seq, Space, StorageError, prefix_end,
 };
 use bytes::Bytes;
 use copying::Ahead;
@@ -507,6 +507,44 @@ impl Keyspace {
     pub fn swap_databases(&self, client: ClientId, a: DbIndex, b: DbIndex) -> Result<()> {
         let origin = Origin { db: 0, client, tier: ReadTier::Disk };
         self.write(origin, &Keys::All, |tx| tx.swap_databases(a, b)).map(drop)
+    }
+
+    /// The records of the database about itself whose keys begin so: the rest of their keys, and what they say.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn system_records(&self, prefix: &[u8]) -> Result<Vec<(Bytes, Bytes)>> {
+        let range = ScanRange::prefix(prefix);
+        let mut scan = self.engine.scan(Space::System, &range, Direction::Forward, ReadTier::Disk)?;
+        let mut records = Vec::new();
+        while let Some((key, value)) = scan.next()? {
+            records.push((Bytes::copy_from_slice(&key[prefix.len()..]), Bytes::copy_from_slice(value)));
+        }
+        Ok(records)
+    }
+
+    /// Writes records of the database about itself, or (no value) deletes them, by a commit of their own that is
+    /// in the log on return.
+    ///
+    /// # Errors
+    /// What the engine reports; then nothing has changed.
+    pub fn write_system_records(
+        &self,
+        records: impl Iterator<Item = (Vec<u8>, Option<Bytes>)>,
+    ) -> Result<Option<Seq>> {
+        let mut batch = Batch::default();
+        for (key, value) in records {
+            match value {
+                Some(value) => batch.put(Space::System, &key, value),
+                None => batch.delete(Space::System, &key),
+            }
+        }
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        let seq = self.engine.commit(batch)?;
+        self.engine.flush()?;
+        Ok(Some(seq))
     }
 
     /// Closes what keeps the data and opens it again, as a restart does. Waits until every command that

@@ -19,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use vm::Vm;
 
 pub use libraries::hex_sha1;
+pub use vm::{NotLoaded, Registered};
 
 /// What runs the commands of a script.
 pub trait Host {
@@ -46,9 +47,12 @@ pub enum Called {
 pub struct Job<'a> {
     /// Changes when the server forgets its scripts, and with them the machines theirs.
     pub generation: u64,
+    /// The SHA1 of a script, or the name of a function.
     pub sha: &'a str,
-    /// The whole script; the line of its flags may be blanked out.
+    /// The whole script or library; the line of its flags may be blanked out.
     pub code: &'a [u8],
+    /// The id of the library that the function is from; no two libraries have the same.
+    pub library: Option<u64>,
     pub keys: &'a [Bytes],
     pub arguments: &'a [Bytes],
     /// How many bytes the machine may take; 0 is no limit.
@@ -112,23 +116,45 @@ pub fn compile(generation: u64, sha: &str, code: &[u8]) -> Result<(), String> {
     with_machine(generation, |vm| vm.function(sha, code).map(drop))
 }
 
-/// Runs a script on this thread.
+/// Runs a script, or a function of a library, on this thread.
 pub fn run(job: &Job<'_>, host: &mut dyn Host) -> Ended {
+    let ended = with_free_machine(job.generation, |vm| vm.run(job, host));
+    ended.unwrap_or_else(|text| Ended::Failed(Failure { text, place: None, is_counted: false }))
+}
+
+/// Loads a library of functions on this thread: what it registers. Its code may take so many bytes; 0 is no
+/// limit.
+///
+/// # Errors
+/// Why it cannot be loaded.
+pub fn load(
+    generation: u64,
+    code: &[u8],
+    memory_limit: usize,
+    host: &mut dyn Host,
+) -> Result<Vec<Registered>, NotLoaded> {
+    let loaded = with_free_machine(generation, |vm| vm.load(code, memory_limit, host));
+    loaded.unwrap_or_else(|text| {
+        Err(NotLoaded::Ended(Ended::Failed(Failure { text, place: None, is_counted: false })))
+    })
+}
+
+/// Gives `f` the machine of the thread, which is thrown away afterwards if nothing else may run on it.
+fn with_free_machine<T>(generation: u64, f: impl FnOnce(&mut Vm) -> T) -> Result<T, String> {
     if IS_RUNNING.replace(true) {
-        let text = "ERR a script cannot run another one".to_owned();
-        return Ended::Failed(Failure { text, place: None, is_counted: false });
+        return Err("ERR a script cannot run another one".to_owned());
     }
     let _running = Running;
     let mut is_sound = false;
-    let ended = with_machine(job.generation, |vm| {
-        let ended = vm.run(job, host);
+    let result = with_machine(generation, |vm| {
+        let result = f(vm);
         is_sound = vm.is_sound();
-        Ok(ended)
+        Ok(result)
     });
     if !is_sound {
         MACHINE.set(None);
     }
-    ended.unwrap_or_else(|text| Ended::Failed(Failure { text, place: None, is_counted: false }))
+    result
 }
 
 /// Gives `f` the machine of the thread, a new one if there is none or its scripts are forgotten.

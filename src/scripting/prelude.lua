@@ -1,5 +1,6 @@
 -- The world of a script: what it sees, and what it cannot change. Runs once for each virtual machine,
--- with the functions of Rust as its argument; returns the function that runs a script.
+-- with the functions of Rust as its argument; returns what runs scripts, their world, and what loads libraries and
+-- calls their functions.
 
 local lib = ...
 
@@ -7,6 +8,7 @@ local error, type, select, next, pcall, xpcall = error, type, select, next, pcal
 local rawget, rawset, setmetatable, getmetatable, tostring = rawget, rawset, setmetatable, getmetatable, tostring
 local loadstring, load, pairs, getinfo = loadstring, load, pairs, debug.getinfo
 local collectgarbage, byte, concat = collectgarbage, string.byte, table.concat
+local lower, find, setfenv = string.lower, string.find, setfenv
 
 local READONLY = "Attempt to modify a readonly table"
 local HERE = "=redis"
@@ -259,6 +261,148 @@ local function is_clean()
   return true
 end
 
+-- Functions see what scripts see, but for KEYS and ARGV, which are their arguments.
+local function copy(from, without)
+  local to = {}
+  for name, value in next, from do
+    to[name] = value
+  end
+  for _, name in next, without do
+    to[name] = nil
+  end
+  return to
+end
+
+local of_functions = setmetatable(copy(globals, { "os", "__redis__err__handler" }), of_globals)
+of_functions.redis = protect(copy(redis, { "replicate_commands", "breakpoint", "debug" }))
+of_functions._G = protect(of_functions, protect(of_globals))
+
+-- The functions of the library that is being loaded.
+local registering
+
+local FLAGS = {
+  ["no-writes"] = true, ["allow-oom"] = true, ["allow-stale"] = true, ["no-cluster"] = true,
+  ["allow-cross-slot-keys"] = true,
+}
+
+local function throw(text)
+  error({ err = "ERR " .. text }, 0)
+end
+
+local function is_text(value)
+  return type(value) == "string" or type(value) == "number"
+end
+
+local function read_flags(given)
+  local flags = {}
+  while given[#flags + 1] ~= nil do
+    local flag = given[#flags + 1]
+    if not is_text(flag) or not FLAGS[lower(flag)] then
+      throw("unknown flag given")
+    end
+    flags[#flags + 1] = lower(flag)
+  end
+  return flags
+end
+
+local readers = {
+  function_name = function(value)
+    return is_text(value) and tostring(value)
+      or throw("function_name argument given to redis.register_function must be a string")
+  end,
+  description = function(value)
+    return is_text(value) and tostring(value)
+      or throw("description argument given to redis.register_function must be a string")
+  end,
+  callback = function(value)
+    return type(value) == "function" and value
+      or throw("callback argument given to redis.register_function must be a function")
+  end,
+  flags = function(value)
+    return type(value) == "table" and read_flags(value)
+      or throw("flags argument to redis.register_function must be a table representing function flags")
+  end,
+}
+
+local function read_names(given)
+  if type(given) ~= "table" then
+    throw("calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).")
+  end
+  local named = {}
+  for name, value in next, given do
+    if not is_text(name) then
+      throw("named argument key given to redis.register_function is not a string")
+    end
+    local read = readers[lower(name)] or throw("unknown argument given to redis.register_function")
+    named[lower(name)] = read(value)
+  end
+  return named
+end
+
+local function read_positions(name, callback)
+  if not is_text(name) then
+    throw("first argument to redis.register_function must be a string")
+  end
+  if type(callback) ~= "function" then
+    throw("second argument to redis.register_function must be a function")
+  end
+  return { function_name = tostring(name), callback = callback }
+end
+
+local function register_function(...)
+  if not registering then
+    throw("redis.register_function can only be called on FUNCTION LOAD command")
+  end
+  local count = select("#", ...)
+  if count < 1 or count > 2 then
+    throw("wrong number of arguments to redis.register_function")
+  end
+  local new = count == 1 and read_names(...) or read_positions(...)
+  if not new.function_name then
+    throw("redis.register_function must get a function name argument")
+  end
+  if not new.callback then
+    throw("redis.register_function must get a callback argument")
+  end
+  if not find(new.function_name, "^[a-zA-Z0-9_]+$") then
+    throw("Library names can only contain letters, numbers, or underscores(_) and must be at least one character long")
+  end
+  for at = 1, #registering do
+    if registering[at].function_name == new.function_name then
+      throw("Function already exists in the library")
+    end
+  end
+  registering[#registering + 1] = new
+end
+
+-- While a library is loaded, it sees no more than this.
+local of_loading = setmetatable({}, of_globals)
+of_loading.redis = protect(setmetatable({
+  register_function = register_function, log = redis.log,
+  LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
+  REDIS_VERSION = lib.version, REDIS_VERSION_NUM = lib.version_number,
+}, of_globals))
+
+-- Loads a library, and returns as `run` does; what it returns are the functions that it has registered.
+local function load_library(code)
+  local sees = { __index = of_loading, __newindex = refuse }
+  setfenv(code, setmetatable({}, sees))
+  registering = {}
+  local ok, result = xpcall(code, failed)
+  local registered = registering
+  registering = nil
+  sees.__index = of_functions
+  return ok, ok and registered or result, is_clean()
+end
+
+-- Calls a function of a library, and returns as `run` does.
+local function call_function(callback, keys, arguments)
+  local ok, result = xpcall(function()
+    return callback(keys, arguments)
+  end, failed)
+  return ok, result, is_clean()
+end
+
 -- Runs a script: its function, its keys and its arguments. Returns whether it ran to its end, what it
 -- returned or threw, and whether the next one may run in the same world.
 local function run(script, keys, arguments)
@@ -268,4 +412,4 @@ local function run(script, keys, arguments)
   return ok, result, is_clean()
 end
 
-return run, world
+return run, world, load_library, call_function

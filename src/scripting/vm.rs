@@ -6,6 +6,7 @@ use super::libraries::JsonSettings;
 use super::push::Stack;
 use super::random::Random;
 use super::{Ended, Failure, Host, Job, Place, Stopped, libraries};
+use bytes::Bytes;
 use hashbrown::HashMap;
 use mlua::{Function, Lua, LuaOptions, LuaString, Result, StdLib, Table, Value, ffi};
 use std::cell::Cell;
@@ -32,13 +33,25 @@ pub struct Shared {
     pub json: JsonSettings,
 }
 
+/// Functions of the prelude.
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    Run,
+    LoadLibrary,
+    CallFunction,
+}
+
 /// A virtual machine.
 pub struct Vm {
     lua: Lua,
     names: Rc<Names>,
     shared: Rc<Shared>,
     run: Function,
+    load_library: Function,
+    call_function: Function,
     functions: HashMap<String, Function>,
+    /// The functions of libraries, by the ids of these and by their own names.
+    libraries: HashMap<u64, HashMap<String, Function>>,
     generation: u64,
     is_sound: bool,
 }
@@ -53,9 +66,21 @@ impl Vm {
         let shared: Rc<Shared> = Rc::default();
         let functions = libraries::install(&lua, &names, &shared)?;
         let prelude = lua.load(PRELUDE).set_name("=redis").into_function()?;
-        let (run, world): (Function, Table) = prelude.call(functions)?;
+        let (run, world, load_library, call_function): (Function, Table, Function, Function) =
+            prelude.call(functions)?;
         lua.set_globals(world)?;
-        Ok(Vm { lua, names, shared, run, functions: HashMap::new(), generation, is_sound: true })
+        Ok(Vm {
+            lua,
+            names,
+            shared,
+            run,
+            load_library,
+            call_function,
+            functions: HashMap::new(),
+            libraries: HashMap::new(),
+            generation,
+            is_sound: true,
+        })
     }
 
     /// Of which generation its scripts are.
@@ -76,14 +101,7 @@ impl Vm {
         if let Some(function) = self.functions.get(sha) {
             return Ok(function.clone());
         }
-        if code.len() > LONGEST_CODE {
-            return Err("the script is too long".to_owned());
-        }
-        let chunk = self.lua.load(code).set_name("@user_script").set_mode(mlua::chunk::ChunkMode::Text);
-        let function = chunk.into_function().map_err(|error| match error {
-            mlua::Error::SyntaxError { message, .. } => message,
-            error => error.to_string(),
-        })?;
+        let function = self.compile(code, "@user_script")?;
         if self.functions.len() >= MOST_FUNCTIONS {
             self.functions.clear();
         }
@@ -91,18 +109,97 @@ impl Vm {
         Ok(function)
     }
 
+    fn compile(&self, code: &[u8], name: &str) -> std::result::Result<Function, String> {
+        if code.len() > LONGEST_CODE {
+            return Err("the script is too long".to_owned());
+        }
+        let chunk = self.lua.load(code).set_name(name).set_mode(mlua::chunk::ChunkMode::Text);
+        chunk.into_function().map_err(|error| match error {
+            mlua::Error::SyntaxError { message, .. } => message,
+            error => error.to_string(),
+        })
+    }
+
+    /// Loads a library: what it has registered.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    pub fn load(
+        &mut self,
+        code: &[u8],
+        memory_limit: usize,
+        host: &mut dyn Host,
+    ) -> std::result::Result<Vec<Registered>, NotLoaded> {
+        let code = self.compile(code, "@user_function").map_err(NotLoaded::Uncompiled)?;
+        let (ok, value) = self.watched(Entry::LoadLibrary, &code, (&[], &[]), memory_limit, host)?;
+        let functions = match value {
+            Value::Table(functions) if ok => functions,
+            value => {
+                let failure = self.failure(&value);
+                return Err(failure.map_or_else(|error| failed(&error), Ended::Failed).into());
+            }
+        };
+        let registered = functions.sequence_values::<Table>().map(|function| registered(&function?));
+        registered.collect::<Result<_>>().map_err(|error| failed(&error).into())
+    }
+
+    /// A function of a library, which is loaded if it is not known here yet.
+    fn library_function(
+        &mut self,
+        id: u64,
+        job: &Job<'_>,
+        host: &mut dyn Host,
+    ) -> std::result::Result<Function, NotLoaded> {
+        if !self.libraries.contains_key(&id) {
+            let registered = self.load(job.code, job.memory_limit, host)?;
+            if self.libraries.len() >= MOST_FUNCTIONS {
+                self.libraries.clear();
+            }
+            let named = registered.into_iter().map(|function| (function.name, function.callback));
+            self.libraries.insert(id, named.collect());
+        }
+        let functions = self.libraries.get(&id);
+        let function = functions.and_then(|functions| functions.get(job.sha)).cloned();
+        function.ok_or_else(|| failure("ERR the library has not registered the function").into())
+    }
+
     /// Runs a script.
     pub fn run(&mut self, job: &Job<'_>, host: &mut dyn Host) -> Ended {
-        let failed = |text| Ended::Failed(Failure { text, place: None, is_counted: false });
-        let function = match self.function(job.sha, job.code) {
-            Ok(function) => function,
-            Err(text) => return failed(format!("ERR Error compiling script (new function): {text}")),
+        let (entry, function) = match job.library {
+            None => (Entry::Run, self.function(job.sha, job.code).map_err(NotLoaded::Uncompiled)),
+            Some(id) => (Entry::CallFunction, self.library_function(id, job, host)),
         };
+        let function = match function {
+            Ok(function) => function,
+            Err(NotLoaded::Ended(ended)) => return ended,
+            Err(NotLoaded::Uncompiled(text)) => {
+                return failure(&format!("ERR Error compiling script (new function): {text}"));
+            }
+        };
+        match self.watched(entry, &function, (job.keys, job.arguments), job.memory_limit, host) {
+            Ok((ok, value)) => self.ended(ok, &value).unwrap_or_else(|error| {
+                self.is_sound = false;
+                failed(&error)
+            }),
+            Err(ended) => ended,
+        }
+    }
+
+    /// Calls a function of the prelude with a function of a script, under the eyes of the host: whether it has
+    /// returned, and what it has returned or thrown.
+    fn watched(
+        &mut self,
+        entry: Entry,
+        function: &Function,
+        words: (&[Bytes], &[Bytes]),
+        memory_limit: usize,
+        host: &mut dyn Host,
+    ) -> std::result::Result<(bool, Value), Ended> {
         let mut active = Active {
             lua: &self.lua,
             shared: &self.shared,
             host,
-            memory_limit: match job.memory_limit {
+            memory_limit: match memory_limit {
                 0 => 0,
                 // What the machine itself takes is none of the script's.
                 limit => limit.saturating_add(self.lua.used_memory()),
@@ -111,48 +208,56 @@ impl Vm {
             interrupted: None,
             panic: None,
         };
-        let ended = self.call(job, &function, &mut active);
+        let ended = self.call(entry, function, words, &mut active);
         let Active { stopped, interrupted, panic, .. } = active;
         self.tidy_up();
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
         if let Some(error) = stopped {
-            return Ended::Stopped(Stopped::By(error));
+            return Err(Ended::Stopped(Stopped::By(error)));
         }
         if let Some(place) = interrupted {
             self.is_sound = false;
-            return Ended::Stopped(Stopped::Interrupted(place));
+            return Err(Ended::Stopped(Stopped::Interrupted(place)));
         }
-        let (ended, is_clean) = match ended {
-            Ok((ok, value, is_clean)) => (self.ended(ok, &value), is_clean),
-            Err(error) => (Err(error), false),
-        };
-        self.is_sound = is_clean && ended.is_ok();
-        ended.unwrap_or_else(|error| {
-            failed(format!("ERR Error running script: {}", error.to_string().replace(['\r', '\n'], " ")))
-        })
+        match ended {
+            Ok((ok, value, is_clean)) => {
+                self.is_sound &= is_clean;
+                Ok((ok, value))
+            }
+            Err(error) => {
+                self.is_sound = false;
+                Err(failed(&error))
+            }
+        }
     }
 
     /// Calls the function: whether it has returned, what it has returned or thrown, and whether another
     /// script may run in its world.
     fn call(
         &self,
-        job: &Job<'_>,
+        entry: Entry,
         function: &Function,
+        (keys, arguments): (&[Bytes], &[Bytes]),
         active: &mut Active<'_>,
     ) -> Result<(bool, Value, bool)> {
+        let entry = match entry {
+            Entry::Run => &self.run,
+            Entry::LoadLibrary => &self.load_library,
+            Entry::CallFunction => &self.call_function,
+        };
         self.shared.resp3.set(false);
         self.shared.json.take();
         let limit = active.memory_limit;
         // SAFETY: nobody uses what is active before this ends. What is called comes with two arguments, which
         // are pushed before there is a limit on memory.
         let result = unsafe {
-            self.lua.exec_raw((&self.run, function), |state| {
+            self.lua.exec_raw((entry, function), |state| {
                 let _active = Activation::new(active, state);
                 let stack = Stack::new(state, false);
-                stack.strings(job.keys);
-                stack.strings(job.arguments);
+                stack.strings(keys);
+                stack.strings(arguments);
                 if limit == 0 || self.lua.set_memory_limit(limit).is_ok() {
                     ffi::lua_call(state, 3, 3);
                 }
@@ -207,4 +312,44 @@ impl Vm {
             tracing::warn!("a script has left garbage that cannot be cleared away");
         }
     }
+}
+
+/// A function that a library has registered.
+pub struct Registered {
+    pub name: String,
+    pub description: Option<Vec<u8>>,
+    pub flags: Vec<String>,
+    callback: Function,
+}
+
+fn registered(function: &Table) -> Result<Registered> {
+    let description: Option<LuaString> = function.raw_get("description")?;
+    Ok(Registered {
+        name: function.raw_get("function_name")?,
+        description: description.map(|text| text.as_bytes().to_vec()),
+        flags: function.raw_get::<Option<Vec<String>>>("flags")?.unwrap_or_default(),
+        callback: function.raw_get("callback")?,
+    })
+}
+
+/// Why a library is not loaded.
+pub enum NotLoaded {
+    /// What the compiler says.
+    Uncompiled(String),
+    Ended(Ended),
+}
+
+impl From<Ended> for NotLoaded {
+    fn from(ended: Ended) -> NotLoaded {
+        NotLoaded::Ended(ended)
+    }
+}
+
+fn failure(text: &str) -> Ended {
+    Ended::Failed(Failure { text: text.to_owned(), place: None, is_counted: false })
+}
+
+/// Something has failed that no script has thrown.
+fn failed(error: &mlua::Error) -> Ended {
+    failure(&format!("ERR Error running script: {}", error.to_string().replace(['\r', '\n'], " ")))
 }

@@ -61,8 +61,16 @@ impl Evaluation {
             Which::Sha(sha) => with_sha(context.instance, sha)?,
         };
         let Call { keys, arguments } = &self.call;
-        let kind = ScriptKind::Script;
-        host::run(context, &Run { kind, script: &script, keys, arguments, read_only: self.read_only })
+        let run = Run {
+            kind: ScriptKind::Script,
+            script: &script,
+            library: None,
+            words: &[],
+            keys,
+            arguments,
+            read_only: self.read_only,
+        };
+        host::run(context, &run)
     }
 }
 

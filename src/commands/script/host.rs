@@ -31,6 +31,10 @@ const MOST_REMEMBERED: usize = 1024;
 pub struct Run<'a> {
     pub kind: ScriptKind,
     pub script: &'a Script,
+    /// The id of the library that a function is from.
+    pub library: Option<u64>,
+    /// The whole call, for those who ask what runs.
+    pub words: &'a [Bytes],
     pub keys: &'a [Bytes],
     pub arguments: &'a [Bytes],
     /// Whether the client has asked for a script that writes nothing.
@@ -109,12 +113,14 @@ impl Caller<'_, '_> {
         let run = self.run;
         let instance = self.instance;
         let in_place = self.session.tier == ReadTier::Memory;
-        let entry = (!in_place).then(|| instance.running.enter(run.kind, run.script.sha.clone(), Vec::new()));
+        let entry =
+            (!in_place).then(|| instance.running.enter(run.kind, run.script.sha.clone(), run.words.to_vec()));
         self.running = entry.as_ref().map(|entry| entry.script().clone());
         let job = Job {
             generation: self.instance.scripts.generation(),
             sha: &run.script.sha,
             code: run.script.code(),
+            library: run.library,
             keys: run.keys,
             arguments: run.arguments,
             memory_limit: instance.running.memory_limit(),

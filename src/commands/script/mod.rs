@@ -1,7 +1,10 @@
-//! Scripts: `EVAL` and its kind, `SCRIPT` (docs/adr/0017-scripts.md).
+//! Scripts: `EVAL` and its kind, `SCRIPT`, functions: `FCALL`, `FUNCTION` (docs/adr/0017-scripts.md).
 
+mod call;
 mod eval;
+mod functions;
 mod host;
+mod load;
 mod manage;
 
 use super::args::Args;
@@ -17,6 +20,16 @@ pub static COMMANDS: &[Entry] = &[
     Entry::compound::<eval::EvalRo>(),
     Entry::compound::<eval::EvalSha>(),
     Entry::compound::<eval::EvalShaRo>(),
+    Entry::compound::<call::Fcall>(),
+    Entry::compound::<call::FcallRo>(),
+    Entry::container(
+        Spec::new("FUNCTION", Group::Scripting, Arity::AtLeast(2)).without(Categories::SCRIPTING).doc(
+            "7.0.0",
+            "Depends on subcommand.",
+            "A container for function commands.",
+        ),
+        functions::SUBCOMMANDS,
+    ),
     Entry::container(
         Spec::new("SCRIPT", Group::Scripting, Arity::AtLeast(2)).without(Categories::SCRIPTING).doc(
             "2.6.0",
@@ -29,7 +42,12 @@ pub static COMMANDS: &[Entry] = &[
 
 /// What the script that a call runs says of itself, as flags of a command; none if it says nothing.
 pub(super) fn declared_flags(instance: &Instance, found: &Found, words: &[Bytes]) -> Option<Flags> {
-    let flags = eval::script_flags(instance, found, words.get(1)?)?;
+    let which = words.get(1)?;
+    let flags = if found.name.starts_with("fcall") {
+        call::function_flags(instance, which)?
+    } else {
+        eval::script_flags(instance, found, which)?
+    };
     Some(if flags.has(ScriptFlags::NO_WRITES) { Flags::READONLY } else { Flags::WRITE })
 }
 

@@ -195,6 +195,7 @@ fn reload(context: &Context, options: &[Bytes]) -> Result<Reply> {
     context.stands_alone()?;
     may_wait(context)?;
     context.instance.keyspace.reopen()?;
+    context.instance.functions.load(&context.instance.keyspace)?;
     Ok(Reply::Ok)
 }
 

@@ -223,7 +223,10 @@ fn memory(context: &Context, out: &mut Lines) -> Result<()> {
     let (scripts, script_bytes) = instance.scripts.size();
     out.bytes("used_memory_scripts", script_bytes as u64);
     out.field("number_of_cached_scripts", scripts);
-    out.zeros(&["number_of_functions", "number_of_libraries"]);
+    let (libraries, functions, function_bytes) = instance.functions.size();
+    out.bytes("used_memory_functions", function_bytes as u64);
+    out.field("number_of_functions", functions);
+    out.field("number_of_libraries", libraries);
     out.bytes("maxmemory", settings.maxmemory);
     out.field("maxmemory_policy", settings_text(instance, "maxmemory-policy"));
     out.field("allocator_frag_ratio", format_args!("{:.2}", ratio(memory.active, memory.allocated)));

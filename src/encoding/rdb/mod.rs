@@ -19,6 +19,7 @@
 //! no form for (see [`write()`]). Type 0 is a string; the modules of the types have tables of theirs.
 
 mod array;
+pub mod functions;
 mod hash;
 mod list;
 mod reader;
@@ -171,6 +172,11 @@ pub fn write(value: &Value, limits: &Limits) -> Vec<u8> {
         Value::Stream(stream) => stream::write(&mut out, stream, limits),
         Value::Array { values, cursor } => array::write(&mut out, values, *cursor),
     }
+    sealed(out)
+}
+
+/// What was written, with the footer.
+fn sealed(mut out: Writer) -> Vec<u8> {
     out.bytes(&WRITTEN_VERSION.to_le_bytes());
     let mut payload = out.finish();
     let checksum = CHECKSUM.checksum(&payload);
@@ -184,12 +190,29 @@ pub fn write(value: &Value, limits: &Limits) -> Vec<u8> {
 /// # Errors
 /// When the payload is not what [`write()`], or Redis, would have written.
 pub fn read(payload: &[u8], max_bytes: u64) -> Result<Value, PayloadError> {
+    check(payload)?;
+    read_unchecked(payload, max_bytes)
+}
+
+/// Whether the checksum is right.
+fn check(payload: &[u8]) -> Result<(), PayloadError> {
     let checked = payload.len().checked_sub(CHECKSUM_BYTES).ok_or(PayloadError::Footer)?;
     let (checked, checksum) = payload.split_at(checked);
     if CHECKSUM.checksum(checked).to_le_bytes() != checksum {
         return Err(PayloadError::Footer);
     }
-    read_unchecked(payload, max_bytes)
+    Ok(())
+}
+
+/// What stands before a footer of a version that is known.
+fn body(payload: &[u8]) -> Result<&[u8], PayloadError> {
+    let body = payload.len().checked_sub(FOOTER_BYTES).ok_or(PayloadError::Footer)?;
+    let (body, footer) = payload.split_at(body);
+    let version = footer.first_chunk().copied().map(u16::from_le_bytes);
+    if version.is_none_or(|version| version > NEWEST_VERSION) {
+        return Err(PayloadError::Footer);
+    }
+    Ok(body)
 }
 
 /// As [`read()`], whether the checksum is right or not.
@@ -197,13 +220,7 @@ pub fn read(payload: &[u8], max_bytes: u64) -> Result<Value, PayloadError> {
 /// # Errors
 /// As [`read()`].
 pub fn read_unchecked(payload: &[u8], max_bytes: u64) -> Result<Value, PayloadError> {
-    let body = payload.len().checked_sub(FOOTER_BYTES).ok_or(PayloadError::Footer)?;
-    let (body, footer) = payload.split_at(body);
-    let version = footer.first_chunk().copied().map(u16::from_le_bytes);
-    if version.is_none_or(|version| version > NEWEST_VERSION) {
-        return Err(PayloadError::Footer);
-    }
-    let mut reader = Reader::new(body, max_bytes);
+    let mut reader = Reader::new(body(payload)?, max_bytes);
     let [kind] = reader.take()?;
     let value = read_value(&mut reader, kind)?;
     let is_empty = match &value {
