@@ -161,3 +161,13 @@ fn adding_what_is_there_leaves_nothing_behind() {
         assert_eq!(problems(&db), Vec::<String>::new());
     }
 }
+
+#[test]
+fn a_library_of_functions_that_is_damaged() {
+    let (db, mut client) = database();
+    let library = "#!lua\tname=l\nredis.register_function('f',function()return(7)end)";
+    call(&mut client, &format!("FUNCTION LOAD {library}"));
+    assert!(problems(&db).is_empty());
+    commit(&db, |batch| batch.put(Space::System, b"functions:l", Bytes::from_static(b"\x09")));
+    assert!(problems(&db)[0].starts_with("library 'l'"), "{:?}", problems(&db));
+}

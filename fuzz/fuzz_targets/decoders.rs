@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use diskdb::encoding::databases::Databases;
+use diskdb::encoding::functions;
 use diskdb::encoding::glob::{self, Case};
 use diskdb::encoding::meta::{Head, Meta};
 use diskdb::data_types::tree::Root;
@@ -20,6 +21,10 @@ fuzz_target!(|data: &[u8]| {
     let _ = Head::decode(data);
     if let Ok(databases) = Databases::decode(data) {
         assert_eq!(databases.encode(), data);
+    }
+    if let Ok((functions, text)) = functions::decode(data) {
+        let again = functions::encode(&functions, &text);
+        assert_eq!(functions::decode(&again), Ok((functions, text)));
     }
     if let Ok((namespace, key)) = keys::decode_meta(data) {
         assert_eq!(keys::meta(namespace, key).as_slice(), data);

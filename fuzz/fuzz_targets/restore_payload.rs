@@ -25,6 +25,10 @@ fn with_footer(body: &[u8]) -> Vec<u8> {
 fuzz_target!(|data: &[u8]| {
     let _ = rdb::read(data, MAX_BYTES);
     let payload = with_footer(data);
+    if let Ok(libraries) = rdb::functions::read(&payload, MAX_BYTES) {
+        let written = rdb::functions::write(libraries.iter().map(|library| &library[..]));
+        assert_eq!(rdb::functions::read(&written, MAX_BYTES).as_ref(), Ok(&libraries));
+    }
     let Ok(value) = rdb::read(&payload, MAX_BYTES) else { return };
     // What is written is in one order, and without what Redis 7.0 does not know: the second time it is the same.
     let limits = Limits::default();

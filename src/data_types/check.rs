@@ -4,6 +4,7 @@
 use super::{array, dense::Dense, hash, list, sorted_set, stream, string};
 use crate::encoding::DecodeError;
 use crate::encoding::databases::Databases;
+use crate::encoding::functions;
 use crate::encoding::keys::{self, Namespace};
 use crate::encoding::meta::Meta;
 use crate::encoding::numbers::{CHUNK_BYTES, Kind, system_key};
@@ -51,6 +52,7 @@ pub fn check(keyspace: &Keyspace) -> Result<Report> {
             check_database(tx, &mut report)?;
             if db == 0 {
                 check_namespaces(tx, &mut report)?;
+                check_functions(tx, &mut report)?;
             }
             Ok(report)
         })?;
@@ -166,6 +168,16 @@ fn check_left_over(tx: &ReadTx, space: Space, versions: &HashSet<u64>, report: &
             let name = space.name();
             report
                 .problem(format!("database {}: {name} has records of no key, version {version:?}", tx.db()));
+        }
+    }
+    Ok(())
+}
+
+/// Every library of functions decodes.
+fn check_functions(tx: &ReadTx, report: &mut Report) -> Result<()> {
+    for (name, record) in tx.keyspace().system_records(system_key::FUNCTIONS)? {
+        if let Err(error) = functions::decode(&record) {
+            report.problem(format!("library '{}': {error}", name.escape_ascii()));
         }
     }
     Ok(())

@@ -202,7 +202,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Those that a database has recorded.
+    /// Those that a database has recorded. One whose record is damaged is told of, and left out.
     ///
     /// # Errors
     /// When the records cannot be read.
@@ -210,7 +210,11 @@ impl Functions {
         let _changing = self.changing.lock();
         let mut libraries = Libraries::default();
         for (name, record) in keyspace.system_records(system_key::FUNCTIONS)? {
-            libraries.put(Arc::new(Library::decode(&name, &record)?))?;
+            let library = Library::decode(&name, &record).map(Arc::new);
+            if let Err(error) = library.and_then(|library| libraries.put(library)) {
+                let name = name.escape_ascii();
+                tracing::warn!("the library of functions '{name}' cannot be used: {error}");
+            }
         }
         *self.current.write() = Arc::new(libraries);
         Ok(())
