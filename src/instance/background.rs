@@ -202,6 +202,7 @@ impl Shared {
 
     fn sweep(&self) -> Result<()> {
         while !*self.stopped.lock() && self.parts.keyspace.sweep()? {}
+        self.parts.keyspace.engine().tidy();
         Ok(())
     }
 }

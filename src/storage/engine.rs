@@ -237,6 +237,9 @@ pub trait Engine: Send + Sync + 'static {
     /// keeps what is written to them need not look for what it does not have.
     fn begin_fresh(&self, _fresh: Fresh) {}
 
+    /// Does what has been left for quiet times. Called once a second, by a thread that nobody waits for.
+    fn tidy(&self) {}
+
     /// The last commit for which a flush has ended.
     fn flushed_seq(&self) -> Seq;
 

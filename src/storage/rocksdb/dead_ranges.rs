@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// With so many of them, the table is cleared of them in one walk.
+/// So many that are no whole values are as many as a look at each of them may take.
 const MANY: usize = 512;
 
 /// A namespace and a version, which is what the keys of one value begin with.
@@ -34,17 +34,27 @@ impl DeadRanges {
         if self.count.load(Ordering::Acquire) == 0 { None } else { self.ranges.read().at(space, key) }
     }
 
-    /// Adds a range. Returns whether there are so many that the table should be cleared of them.
+    /// Adds a range. Returns whether the table must be cleared of them now, as every look at a key that is
+    /// not in the table takes the longer the more there are. Those of whole values cost nothing.
     pub(super) fn add(&self, space: Space, from: &[u8], to: &[u8], seq: Seq) -> bool {
         let mut ranges = self.ranges.write();
-        match Prefix::try_from(from) {
+        let is_value = match Prefix::try_from(from) {
             Ok(prefix) if prefix_end(from).is_some_and(|end| end == to) => {
                 ranges.values.insert((space, prefix), seq);
+                true
             }
-            _ => ranges.others.push((space, from.to_vec(), to.to_vec(), seq)),
-        }
+            _ => {
+                ranges.others.push((space, from.to_vec(), to.to_vec(), seq));
+                false
+            }
+        };
         self.count.store(ranges.len(), Ordering::Release);
-        ranges.len().is_multiple_of(MANY)
+        !is_value && ranges.others.len().is_multiple_of(MANY)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
     }
 
     /// The ranges that the tree knows of.
@@ -72,7 +82,7 @@ impl DeadRanges {
 }
 
 impl Ranges {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.values.len() + self.others.len()
     }
 

@@ -354,6 +354,10 @@ impl Engine for RocksEngine {
         self.table.begin_fresh(fresh);
     }
 
+    fn tidy(&self) {
+        self.table.tidy(self.flushed_seq());
+    }
+
     fn flushed_seq(&self) -> Seq {
         self.flushed.load(Ordering::Acquire)
     }

@@ -17,6 +17,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SHARDS: usize = 64;
 
+/// Deleted values are cleared away when one in so many of the table's entries may be of one of them, and
+/// there are more than a few.
+const ENTRIES_PER_DEAD: usize = 256;
+const FEW_DEAD: usize = 512;
+
 /// Values from this size on are shared instead of copied.
 const LARGE: usize = 384;
 
@@ -229,6 +234,8 @@ pub(super) struct ValueTable {
     shard_budget: usize,
     /// Deleted ranges whose keys may still be in the table.
     dead: DeadRanges,
+    /// How many those were when somebody last looked whether to clear them away.
+    dead_before: AtomicUsize,
     /// What the table knows all of.
     fresh: FreshFrom,
 }
@@ -242,6 +249,7 @@ impl ValueTable {
             hasher: Default::default(),
             shard_budget: budget / SHARDS,
             dead: DeadRanges::default(),
+            dead_before: AtomicUsize::new(0),
             fresh: FreshFrom::default(),
         }
     }
@@ -249,6 +257,11 @@ impl ValueTable {
     fn hash(&self, space: u8, key: &[u8]) -> u64 {
         // A multiple of an odd number with bits everywhere: spaces part at both ends of the hash.
         self.hasher.hash_one(key).wrapping_add(u64::from(space).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    fn hash_of(&self, entry: &Entry) -> u64 {
+        let (space, key) = entry.content.key();
+        self.hash(space, key)
     }
 
     fn shard(&self, space: Space, key: &[u8]) -> (&Mutex<Shard>, u64) {
@@ -341,10 +354,7 @@ impl ValueTable {
     fn insert(&self, shard: &mut Shard, hash: u64, entry: Entry, flushed: Seq) {
         shard.bytes += entry.bytes();
         let before = shard.entries.num_buckets();
-        let hasher = |entry: &Entry| {
-            let (space, key) = entry.content.key();
-            self.hash(space, key)
-        };
+        let hasher = |entry: &Entry| self.hash_of(entry);
         let number = shard.entries.insert_unique(hash, entry, hasher).bucket_index();
         if shard.entries.num_buckets() != before {
             self.whereabouts[shard_number(hash)].note(&shard.entries, number);
@@ -379,7 +389,24 @@ impl ValueTable {
     /// from here on, and is taken out some time.
     pub(super) fn delete_range(&self, space: Space, from: &[u8], to: &[u8], seq: Seq, flushed: Seq) {
         if self.dead.add(space, from, to, seq) {
-            let doomed = self.dead.flushed(flushed);
+            self.clear_of_dead(flushed);
+        }
+    }
+
+    /// Takes out what was deleted, if that is much, or nothing has been deleted since the last call. To be
+    /// called once in a while: it walks over the whole table, one shard at a time.
+    pub(super) fn tidy(&self, flushed: Seq) {
+        let dead = self.dead.len();
+        let is_quiet = self.dead_before.swap(dead, Ordering::Relaxed) == dead;
+        if dead > 0 && (is_quiet || dead >= FEW_DEAD.max(self.len() / ENTRIES_PER_DEAD)) {
+            self.clear_of_dead(flushed);
+        }
+    }
+
+    /// Takes out what lies in deleted ranges that the tree knows of.
+    fn clear_of_dead(&self, flushed: Seq) {
+        let doomed = self.dead.flushed(flushed);
+        if doomed.len() > 0 {
             self.forget(|space, key, seq| doomed.at(space, key).is_some_and(|at| at > seq));
             self.dead.remove(&doomed);
         }
@@ -417,6 +444,9 @@ impl ValueTable {
                 keep
             });
             shard.bytes -= freed;
+            if shard.entries.len() < shard.entries.capacity() / 4 {
+                shard.entries.shrink_to(0, |entry| self.hash_of(entry));
+            }
         }
     }
 
@@ -508,6 +538,53 @@ mod tests {
         }
         assert!(table.bytes() <= SHARDS * 1000, "{}", table.bytes());
         assert!(table.len() > 100);
+    }
+
+    #[test]
+    fn what_was_deleted_is_cleared_away_in_quiet_times() {
+        let table = ValueTable::new(1 << 24);
+        let prefix = |version: u64| [&[0; 4][..], &version.to_be_bytes()].concat();
+        let delete = |version: u64, seq| {
+            table.delete_range(Space::Data, &prefix(version), &prefix(version + 1), seq, seq);
+        };
+        let key = |version, number: u32| [&prefix(version)[..], &number.to_be_bytes()].concat();
+        let fill = |version| {
+            for number in 0..1000 {
+                table.commit(Space::Data, &key(version, number), Some(&"member".into()), 1, 1);
+            }
+        };
+        (0..10).for_each(fill);
+        delete(0, 2);
+        // It is not certain yet that it stays deleted, and then something else goes.
+        table.tidy(1);
+        table.tidy(1);
+        assert_eq!(table.len(), 10_000);
+        delete(1, 3);
+        table.tidy(3);
+        assert_eq!(table.len(), 10_000, "more may go at any moment");
+        table.tidy(3);
+        assert_eq!(table.len(), 8000);
+        let is_known =
+            |version| matches!(table.get(Space::Data, &key(version, 7), || 3), Lookup::Known(Some(_)));
+        assert!(!is_known(0) && !is_known(1) && is_known(2));
+        // A key that was deleted with its range and written again is not cleared away.
+        delete(2, 4);
+        table.commit(Space::Data, &key(2, 7), Some(&"new".into()), 5, 5);
+        table.tidy(5);
+        table.tidy(5);
+        assert!(is_known(2) && table.len() == 7001);
+        // Never while somebody waits for a deletion, however many there are; but soon after.
+        (1000..3000).for_each(|version| delete(version, 6));
+        delete(3, 7);
+        assert_eq!(table.len(), 7001);
+        table.tidy(7);
+        assert_eq!(table.len(), 6001);
+        let slots = || table.shards.iter().map(|shard| shard.lock().entries.capacity()).sum::<usize>();
+        let before = slots();
+        (3..10).for_each(|version| delete(version, 8));
+        table.tidy(8);
+        table.tidy(8);
+        assert!(table.len() == 1 && slots() < before / 8, "{} of {before} slots", slots());
     }
 
     #[test]
