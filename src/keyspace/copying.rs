@@ -93,7 +93,10 @@ impl<'a> WriteTx<'a> {
             Kind::String => len / CHUNK_BYTES as u64,
             _ => len,
         };
-        let version = match std::mem::replace(&mut self.ahead, Ahead::No) {
+        // What the transaction has written itself is nowhere else yet.
+        let ahead =
+            if self.is_untouched() { std::mem::replace(&mut self.ahead, Ahead::No) } else { Ahead::No };
+        let version = match ahead {
             Ahead::Made(made) if made.what == what => {
                 self.staging.take_over(made.staging);
                 made.version

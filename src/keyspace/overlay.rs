@@ -42,6 +42,10 @@ impl Overlay {
         self.covers(space, key).then_some(None)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.deleted_ranges.is_empty()
+    }
+
     /// Whether a range that the transaction deleted holds the key.
     pub(super) fn covers(&self, space: Space, key: &[u8]) -> bool {
         let covers = |(of, from, to): &(Space, Vec<u8>, Vec<u8>)| {

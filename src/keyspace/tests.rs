@@ -1,7 +1,7 @@
 //! Deadlines and counts, against a model and by themselves.
 
 use super::event::{Commit, Event, Observer};
-use super::tx::WriteTx;
+use super::tx::{Slot, WriteTx};
 use super::*;
 use crate::clock::ManualClock;
 use crate::encoding::meta::{Meta, Outside};
@@ -526,4 +526,31 @@ fn who_must_not_wait_does_not_wait_for_who_may() {
     });
     assert!(matches!(waited.unwrap().value, (Err(Error::NeedsDisk), Err(Error::NeedsDisk))));
     assert!(matches!(outcomes(), (Ok(()), Ok(()))));
+}
+
+#[test]
+fn a_copy_has_what_its_transaction_wrote_before() {
+    let world = World::new();
+    let (large, copy) = (Bytes::from_static(b"large"), Bytes::from_static(b"copy"));
+    world.put(0, &large, None, 3001);
+    let member = |slot: &Slot| {
+        let outside = slot.meta().and_then(|meta| meta.outside);
+        keys::chunk(slot.namespace(), outside.map_or(0, |outside| outside.version), 7)
+    };
+    for touches in [false, true] {
+        let found = world.write(0, &large, |tx, large| {
+            let mut source = tx.slot(large)?;
+            if touches {
+                tx.write(Space::Data, &member(&source), Some(Bytes::from_static(b"changed")));
+                let meta = source.meta().cloned().unwrap();
+                tx.put(&mut source, meta, Event::SET);
+            }
+            let mut target = tx.slot(&copy)?;
+            let meta = tx.duplicate(&source, &target)?.unwrap();
+            tx.put(&mut target, meta, Event::SET);
+            tx.get(Space::Data, &member(&target))
+        });
+        assert_eq!(found.unwrap(), if touches { "changed" } else { "member" });
+        world.check();
+    }
 }

@@ -196,6 +196,11 @@ impl<'a> ReadTx<'a> {
         self.stopped.clone().map_or(Ok(()), Err)
     }
 
+    /// Whether the transaction has written nothing yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.overlay.is_empty()
+    }
+
     /// A key is read or written soon; see [`Engine::hint`](crate::storage::Engine::hint).
     pub fn hint(&self, space: Space, key: &[u8]) {
         self.keyspace.engine().hint(space, key);
