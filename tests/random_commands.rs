@@ -17,6 +17,8 @@ const COMMANDS: usize = 250;
 /// The longest string is a megabyte here. A command may take a few of them, and some for each of its words.
 const MAX_BYTES: isize = 16 << 20;
 const MAX_BYTES_PER_WORD: isize = 4 << 20;
+/// Of a reply that has many nulls in it.
+const MAX_BYTES_PER_POSITION: isize = 192;
 const GIVE_UP_BYTES: isize = 2 << 30;
 
 const MAX_TIME: Duration = Duration::from_secs(5);
@@ -95,7 +97,9 @@ fn step(history: &mut History<Random>) {
     MOST.set(held);
     history.step();
     let (bytes, time) = (MOST.get() - held, processor_time() - began);
-    let most = MAX_BYTES + history.words as isize * MAX_BYTES_PER_WORD;
+    let most = MAX_BYTES
+        + history.words as isize * MAX_BYTES_PER_WORD
+        + history.positions as isize * MAX_BYTES_PER_POSITION;
     assert!(bytes <= most, "a command took {bytes} bytes at a time");
     assert!(time <= MAX_TIME, "a command took {time:?}");
 }

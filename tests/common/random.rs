@@ -458,6 +458,8 @@ pub struct History<C> {
     damaged: bool,
     /// How many words the last command had.
     pub words: usize,
+    /// How many values it may have asked for whether they are there or not: Redis has a limit for that.
+    pub positions: usize,
 }
 
 impl<C: Choices> History<C> {
@@ -477,6 +479,7 @@ impl<C: Choices> History<C> {
             log: Vec::new(),
             damaged: false,
             words: 0,
+            positions: 0,
         }
     }
 
@@ -528,6 +531,7 @@ impl<C: Choices> History<C> {
             words.iter().map(|word| format!("\"{}\"", word[..word.len().min(60)].escape_ascii())).collect();
         self.log.push(format!("{client}: {}", shown.join(" ")));
         self.words = words.len();
+        self.positions = if words[0].eq_ignore_ascii_case(b"ARGETRANGE") { 1_000_000 } else { 0 };
         let Client { connection, waiting, queues } = &mut self.clients[client];
         match words[0].to_ascii_lowercase().as_slice() {
             b"multi" => *queues = true,
