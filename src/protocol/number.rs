@@ -6,8 +6,6 @@ pub fn put_double(out: &mut Vec<u8>, number: f64) {
         out.extend_from_slice(b"nan");
     } else if number.is_infinite() {
         out.extend_from_slice(if number > 0.0 { b"inf" } else { b"-inf" });
-    } else if number.fract() == 0.0 && number.abs() < 1e15 && (number != 0.0 || number.is_sign_positive()) {
-        out.extend_from_slice(itoa::Buffer::new().format(number as i64).as_bytes());
     } else {
         put_general(out, number, 17);
     }
@@ -15,6 +13,11 @@ pub fn put_double(out: &mut Vec<u8>, number: f64) {
 
 /// Appends a finite number as C's `%g` prints it with so many digits, one or more.
 pub fn put_general(out: &mut Vec<u8>, number: f64, most_digits: u8) {
+    let is_whole = number.fract() == 0.0 && (number != 0.0 || number.is_sign_positive());
+    if is_whole && number.abs() < 10f64.powi(i32::from(most_digits.min(15))) {
+        out.extend_from_slice(itoa::Buffer::new().format(number as i64).as_bytes());
+        return;
+    }
     let scientific = format!("{number:.*e}", usize::from(most_digits.saturating_sub(1)));
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return };
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -57,6 +60,21 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    fn general(number: f64, digits: u8) -> String {
+        let mut out = Vec::new();
+        put_general(&mut out, number, digits);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// What the C library says.
+    fn printed(number: f64, digits: u8) -> String {
+        let mut out = [0u8; 64];
+        let format = CString::new(format!("%.{digits}g")).unwrap();
+        // SAFETY: the buffer is 64 bytes, and the format takes one double.
+        let len = unsafe { libc::snprintf(out.as_mut_ptr().cast(), out.len(), format.as_ptr(), number) };
+        String::from_utf8_lossy(&out[..len as usize]).into_owned()
+    }
+
     #[test]
     fn as_redis_prints_them() {
         for (number, expected) in [
@@ -83,14 +101,13 @@ mod tests {
             number in any::<f64>().prop_filter("finite", |n| n.is_finite()),
             digits in 1u8..=17,
         ) {
-            let mut out = [0u8; 64];
-            let format = CString::new(format!("%.{digits}g")).unwrap();
-            // SAFETY: the buffer is 64 bytes, and the format takes one double.
-            let len = unsafe { libc::snprintf(out.as_mut_ptr().cast(), out.len(), format.as_ptr(), number) };
-            let expected = String::from_utf8_lossy(&out[..len as usize]).into_owned();
-            let mut printed = Vec::new();
-            put_general(&mut printed, number, digits);
-            prop_assert_eq!(String::from_utf8(printed).unwrap(), expected);
+            prop_assert_eq!(general(number, digits), printed(number, digits));
+        }
+
+        #[test]
+        fn whole_numbers_as_the_c_library_prints_them(number in -2_000_000_000_000_000i64..2_000_000_000_000_000, shift in 0u32..50, digits in 1u8..=17) {
+            let number = (number >> shift) as f64;
+            prop_assert_eq!(general(number, digits), printed(number, digits));
         }
 
         #[test]
