@@ -244,8 +244,9 @@ func streams(c context.Context, client *redis.Client) {
 	equal(fmt.Sprint(len(claimed), next), fmt.Sprint(2, ids[3]))
 	groups := value(client.XInfoGroups(c, "x").Result())
 	equal(fmt.Sprint(groups[0].Pending, groups[0].EntriesRead, groups[0].Lag), "3 4 6")
-	full := value(client.XInfoStreamFull(c, "x", 0).Result())
-	equal(fmt.Sprint(full.Length, full.Groups[0].PelCount, len(full.Groups[0].Consumers)), "10 3 2")
+	// Not XINFO STREAM: this version of go-redis refuses the fields that Redis 8.6 added to its reply.
+	consumers := value(client.XInfoConsumers(c, "x", "g").Result())
+	equal(fmt.Sprint(consumers[0].Name, consumers[0].Pending, consumers[1].Name, consumers[1].Pending), "me1other2")
 	_, err = client.XRead(c, &redis.XReadArgs{Streams: []string{"x", "$"}, Block: 20 * time.Millisecond}).Result()
 	equal(err, redis.Nil)
 }

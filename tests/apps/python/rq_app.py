@@ -15,7 +15,7 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, ScheduledJobRegistry
 from rq_tasks import add, dies_once, effects, endless, fails, fails_before, note, on_failure, on_success, progress
 
-NOT_ENDED = {JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.DEFERRED}
+ENDS = {JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
 connection = redis.Redis.from_url(f"{URL}/5")
 queue = Queue(connection=connection)
 urgent = Queue("urgent", connection=connection)
@@ -30,7 +30,7 @@ def start_worker(*options):
 
 def ended(job, seconds=20):
     """The status of a job that has ended; the job is as the server has it."""
-    until(lambda: job.get_status() not in NOT_ENDED, f"the end of {job}", seconds)
+    until(lambda: job.get_status() in ENDS, f"the end of {job}", seconds)
     job.refresh()
     return job.get_status()
 
