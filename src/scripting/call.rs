@@ -6,10 +6,12 @@
 
 use super::push::Stack;
 use super::vm::Shared;
-use super::{Called, Host, Place, convert};
+use super::{Called, Host, Place};
 use crate::error::Error;
+use crate::protocol::put_double;
 use bytes::Bytes;
 use mlua::{Lua, ffi};
+use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
@@ -114,6 +116,24 @@ pub unsafe extern "C-unwind" fn may_call(state: *mut ffi::lua_State) -> c_int {
             Outcome::Failed => ffi::lua_error(state),
             Outcome::Ends => end(state),
         }
+    }
+}
+
+/// Whether all tables of an array are empty.
+pub unsafe extern "C-unwind" fn are_empty(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: Lua calls this with the array, and nothing is left to clear away when it throws.
+    unsafe {
+        for at in 1..=ffi::lua_objlen(state, 1) as c_int {
+            ffi::lua_rawgeti_(state, 1, at);
+            ffi::lua_pushnil(state);
+            if ffi::lua_next(state, 2) != 0 {
+                ffi::lua_pushboolean(state, 0);
+                return 1;
+            }
+            ffi::lua_settop(state, 1);
+        }
+        ffi::lua_pushboolean(state, 1);
+        1
     }
 }
 
@@ -252,6 +272,9 @@ impl Active<'_> {
     }
 }
 
+/// Room for a number among the words of a command.
+const NUMBER_BYTES: usize = 24;
+
 /// The words of a command, which are taken off the stack.
 unsafe fn words(state: *mut ffi::lua_State) -> Result<Vec<Bytes>, &'static str> {
     // SAFETY: the caller's; a string on the stack stays where it is.
@@ -260,20 +283,29 @@ unsafe fn words(state: *mut ffi::lua_State) -> Result<Vec<Bytes>, &'static str> 
         if count == 0 {
             return Err("ERR Please specify at least one argument for this redis lib call");
         }
-        let mut words = Vec::with_capacity(count as usize);
+        // All in one buffer, as they come from a client.
+        let length = |at: c_int| match ffi::lua_type(state, at) {
+            ffi::LUA_TSTRING => ffi::lua_objlen(state, at),
+            _ => NUMBER_BYTES,
+        };
+        let mut text = Vec::with_capacity((1..=count).map(length).sum());
+        let mut ends = SmallVec::<[usize; 8]>::new();
         for at in 1..=count {
-            words.push(match ffi::lua_type(state, at) {
+            match ffi::lua_type(state, at) {
                 ffi::LUA_TSTRING => {
                     let mut length = 0;
-                    let text = ffi::lua_tolstring(state, at, &mut length);
-                    Bytes::copy_from_slice(bytes(text, length))
+                    let word = ffi::lua_tolstring(state, at, &mut length);
+                    text.extend_from_slice(bytes(word, length));
                 }
-                ffi::LUA_TNUMBER => convert::number_word(ffi::lua_tonumber(state, at)),
+                ffi::LUA_TNUMBER => put_double(&mut text, ffi::lua_tonumber(state, at)),
                 _ => return Err("ERR Lua redis lib command arguments must be strings or integers"),
-            });
+            }
+            ends.push(text.len());
         }
         ffi::lua_settop(state, 0);
-        Ok(words)
+        let text = Bytes::from(text);
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        Ok(starts.zip(&ends).map(|(from, to)| text.slice(from..*to)).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values of Lua as replies.
 
-use crate::protocol::{Reply, put_double};
+use crate::protocol::Reply;
 use bytes::Bytes;
 use mlua::{Lua, LuaString, Result, Table, Value};
 
@@ -134,11 +134,4 @@ pub fn whole(number: f64) -> i64 {
 /// A text as it can stand in one line of a reply.
 pub fn line(text: &LuaString) -> String {
     text.to_string_lossy().replace(['\r', '\n'], " ")
-}
-
-/// A number as a word of a command.
-pub fn number_word(number: f64) -> Bytes {
-    let mut text = Vec::new();
-    put_double(&mut text, number);
-    text.into()
 }

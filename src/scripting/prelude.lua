@@ -252,14 +252,7 @@ end
 globals.__redis__err__handler = failed
 
 -- Nothing that a script has done stays for the next one; a table that does makes the machine useless.
-local function is_clean()
-  for at = 1, #proxies do
-    if next(proxies[at]) ~= nil then
-      return false
-    end
-  end
-  return true
-end
+local are_empty = lib.are_empty
 
 -- Functions see what scripts see, but for KEYS and ARGV, which are their arguments.
 local function copy(from, without)
@@ -409,7 +402,7 @@ local function run(script, keys, arguments)
   globals.KEYS, globals.ARGV = keys, arguments
   local ok, result = xpcall(script, failed)
   globals.KEYS, globals.ARGV = nil, nil
-  return ok, result, is_clean()
+  return ok, result, are_empty(proxies)
 end
 
 return run, world, load_library, call_function

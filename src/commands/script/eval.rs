@@ -97,8 +97,9 @@ fn with_sha(instance: &Instance, sha: &[u8]) -> Result<Arc<Script>> {
     if sha.len() != 40 {
         return Err(NO_SCRIPT);
     }
-    let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
-    instance.scripts.get(&sha).ok_or(NO_SCRIPT)
+    let sha = std::str::from_utf8(sha).map_err(|_| NO_SCRIPT)?;
+    let script = instance.scripts.get(sha).or_else(|| instance.scripts.get(&sha.to_ascii_lowercase()));
+    script.ok_or(NO_SCRIPT)
 }
 
 /// What a script says of itself that is called by its text or its SHA1.

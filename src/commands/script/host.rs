@@ -265,12 +265,17 @@ impl Host for Caller<'_, '_> {
         self.session.wait_ended = Some(Unblock::Timeout);
         let (instance, session) = (self.instance, &mut *self.session);
         let most = instance.keyspace.max_string_bytes();
-        let result = self.tx.part(|tx| {
+        let mut run = |tx: &mut WriteTx<'_>| {
             let mut args = Args::new(&words, name_words, &found.name, most);
             limit(&mut args, session, found, &words);
             let mut context = Context { instance, session, joined: Some(tx) };
             run_found(&mut context, found, &mut args)
-        });
+        };
+        let result = match found.entry.spec.flags.has(Flags::READONLY) {
+            // There is nothing to undo.
+            true => run(self.tx),
+            false => self.tx.part(run),
+        };
         let error = match &result {
             Err(error) if error.restarts() => return result.map(Called::Reply),
             Err(error) => Some(error.to_string()),

@@ -33,6 +33,7 @@ pub fn install(lua: &Lua, names: &Rc<Names>, shared: &Rc<Shared>) -> Result<Tabl
     table.raw_set("pcall", bridge::function(lua, call::pcall)?)?;
     table.raw_set("may_call", bridge::function(lua, call::may_call)?)?;
     table.raw_set("unpack", guards::unpack(lua)?)?;
+    table.raw_set("are_empty", bridge::function(lua, call::are_empty)?)?;
     table.raw_set("takes_pattern", lua.create_function(guards::takes_pattern)?)?;
     let mut library = Library { lua, names, table };
     library.add("sha1hex", sha1hex)?;
