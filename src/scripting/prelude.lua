@@ -385,7 +385,7 @@ local function load_library(code)
   local registered = registering
   registering = nil
   sees.__index = of_functions
-  return ok, ok and registered or result, is_clean()
+  return ok, ok and registered or result, are_empty(proxies)
 end
 
 -- Calls a function of a library, and returns as `run` does.
@@ -393,7 +393,7 @@ local function call_function(callback, keys, arguments)
   local ok, result = xpcall(function()
     return callback(keys, arguments)
   end, failed)
-  return ok, result, is_clean()
+  return ok, result, are_empty(proxies)
 end
 
 -- Runs a script: its function, its keys and its arguments. Returns whether it ran to its end, what it
