@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::generic::scan::{DEFAULT_COUNT, cursor};
 use crate::data_types::dense::{Dense, Entry};
-use crate::encoding::glob::{self, Case};
+use crate::encoding::glob;
 use crate::error::{Error, Result};
 use crate::keyspace::tx::ReadTx;
 use crate::protocol::Reply;
@@ -55,7 +55,7 @@ impl Paging {
             next = cursor;
             let wanted = |entry: &Entry| {
                 let pattern = options.pattern.as_ref();
-                pattern.is_none_or(|pattern| glob::matches(pattern, &entry.member, Case::Sensitive))
+                pattern.is_none_or(|pattern| glob::wants(pattern, &entry.member))
             };
             for entry in entries.into_iter().filter(wanted) {
                 found.extend(show(entry, options)?);

@@ -1,7 +1,7 @@
 //! Walks over the keys of a database, in their order. No locks are held: a key that is there from
 //! the first step to the last is met exactly once. Dead keys are never met.
 
-use crate::encoding::glob::{self, Case};
+use crate::encoding::glob;
 use crate::encoding::keys;
 use crate::encoding::meta::Head;
 use crate::encoding::numbers::Kind;
@@ -20,8 +20,7 @@ pub struct Filter {
 
 impl Filter {
     fn wants(&self, key: &[u8], kind: Kind) -> bool {
-        let matches = |pattern: &Bytes| glob::matches(pattern, key, Case::Sensitive);
-        self.pattern.as_ref().is_none_or(matches)
+        self.pattern.as_ref().is_none_or(|pattern| glob::wants(pattern, key))
             && self.kind.as_deref().is_none_or(|name| kind.name().eq_ignore_ascii_case(name))
     }
 

@@ -11,8 +11,18 @@ pub enum Case {
 /// A pattern with more stars than this matches nothing, as in Redis, which has to bound its recursion.
 const MAX_STARS: usize = 1000;
 
+/// Whether what has this name is wanted by who asks for names of the pattern, with regard to case: a lone star
+/// wants everything.
+pub fn wants(pattern: &[u8], name: &[u8]) -> bool {
+    pattern == b"*" || matches(pattern, name, Case::Sensitive)
+}
+
 /// Whether the pattern matches the whole text. Time is at most the product of the two lengths.
 pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
+    // In Redis no star matches the empty text.
+    if text.is_empty() {
+        return pattern.is_empty();
+    }
     let (mut p, mut t) = (0, 0);
     // Where to go on when the part after the last star does not fit: one byte further.
     let mut retry: Option<(usize, usize)> = None;
@@ -119,8 +129,6 @@ mod tests {
     fn as_redis() {
         let yes = [
             ("", ""),
-            ("*", ""),
-            ("**", ""),
             ("*", "abc"),
             ("a*c", "abbbc"),
             ("a*b*c", "axbxbxc"),
@@ -141,6 +149,8 @@ mod tests {
         let no = [
             ("", "a"),
             ("?", ""),
+            ("*", ""),
+            ("**", ""),
             ("a*c", "abbbd"),
             ("h[^e]llo", "hello"),
             ("h[a-c]llo", "hdllo"),
@@ -151,6 +161,8 @@ mod tests {
         for (pattern, text) in no {
             assert!(!matches(pattern.as_bytes(), text.as_bytes(), Case::Sensitive), "{pattern} {text}");
         }
+        assert!(matches(b"", b"", Case::Sensitive));
+        assert!(wants(b"*", b"") && wants(b"a*", b"ab") && !wants(b"**", b""));
         assert!(matches(b"A[B-D]*", b"acx", Case::Ignored));
     }
 

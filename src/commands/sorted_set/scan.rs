@@ -6,7 +6,7 @@ use crate::commands::paging::Paging;
 use crate::commands::spec::{Arity, Spec};
 use crate::commands::{Command, ReadCommand};
 use crate::data_types::sorted_set::SortedSet;
-use crate::encoding::glob::{self, Case};
+use crate::encoding::glob;
 use crate::error::{Error, Result};
 use crate::keyspace::Keys;
 use crate::keyspace::tx::ReadTx;
@@ -52,9 +52,8 @@ impl ReadCommand for ZScan {
         let cursors = tx.keyspace().cursors();
         let from = if self.0.cursor == 0 { Bytes::new() } else { cursors.place_of(self.0.cursor)? };
         let (members, next) = set.walk(tx, &from, options.count)?;
-        let wanted = |member: &Bytes| {
-            options.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, member, Case::Sensitive))
-        };
+        let wanted =
+            |member: &Bytes| options.pattern.as_ref().is_none_or(|pattern| glob::wants(pattern, member));
         let found = members.into_iter().filter(|(member, _)| wanted(member));
         let shown = found.flat_map(|(member, score)| [member.into(), score_text(score)]).collect();
         let cursor = next.map_or(0, |next| cursors.number_of(next));
