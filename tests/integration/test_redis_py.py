@@ -197,3 +197,98 @@ def test_many_subscribers_hear_everything_in_order(client):
     for listener in listeners:
         assert [next_message(listener)[2] for _ in range(200)] == [b"%d" % number for number in range(200)]
         listener.close()
+
+
+@pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])
+def admin(request, server):
+    with connect(server, request.param, decode_responses=True) as admin:
+        yield admin
+
+
+@pytest.fixture
+def user(admin):
+    """The name of an ACL user that goes with the test."""
+    yield "worker"
+    admin.acl_deluser("worker")
+    admin.acl_log_reset()
+
+
+def test_acl_users(admin, user):
+    assert admin.acl_whoami() == "default"
+    assert admin.acl_getuser(user) is None
+    assert admin.acl_setuser(
+        user,
+        enabled=True,
+        passwords=["+secret", "+other"],
+        categories=["+@read", "-@dangerous"],
+        commands=["+set", "+config|get", "-mget"],
+        keys=["job:*"],
+        channels=["events:*"],
+        selectors=[("+del", "%W~tmp:*")],
+    )
+    known = admin.acl_getuser(user)
+    assert known["enabled"] is True and "on" in known["flags"]
+    assert len(known["passwords"]) == 2 and len(known["selectors"]) == 1
+    assert known["commands"] == ["+set", "+config|get", "-mget"]
+    assert sorted(known["categories"]) == ["+@read", "-@all", "-@dangerous"]
+    assert "~job:*" in known["keys"] and "&events:*" in known["channels"]
+    assert admin.acl_setuser(user, passwords=["-other"], reset_keys=True, keys=["job:*", "run:*"])
+    assert len(admin.acl_getuser(user)["passwords"]) == 1
+    assert sorted(admin.acl_users()) == ["default", user]
+    assert [line.split()[:2] for line in admin.acl_list()] == [["user", "default"], ["user", user]]
+    assert admin.acl_dryrun(user, "SET", "job:1", "x") in ("OK", True)
+    assert "no permissions" in admin.acl_dryrun(user, "SET", "other", "x")
+    assert admin.acl_deluser(user, "nobody") == 1
+    assert admin.acl_users() == ["default"]
+
+
+def test_acl_is_enforced(server, admin, user):
+    # redis-py introduces itself.
+    rights = ["+get", "+set", "+publish", "+multi", "+exec", "+client|setinfo"]
+    admin.acl_setuser(
+        user, enabled=True, passwords=["+secret"], commands=rights, keys=["job:*"], channels=["events:*"]
+    )
+    with pytest.raises(redis.AuthenticationError):
+        connect(server, username=user, password="wrong").ping()
+    with connect(server, username=user, password="secret") as worker:
+        assert worker.set("job:1", "x") is True
+        assert worker.publish("events:1", "x") == 0
+        for refused in [lambda: worker.get("other"), lambda: worker.publish("other", "x"), worker.flushall]:
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                refused()
+        with worker.pipeline(transaction=True) as pipeline, pytest.raises(redis.exceptions.NoPermissionError):
+            pipeline.set("job:2", "x").set("another", "x").execute()
+        assert worker.get("job:2") is None
+    logged = admin.acl_log()
+    denied = [(entry["reason"], entry["object"], entry["username"], entry["count"]) for entry in logged]
+    assert denied[:4] == [
+        ("key", "another", user, 1),
+        ("command", "flushall", user, 1),
+        ("channel", "other", user, 1),
+        ("key", "other", user, 1),
+    ]
+    assert denied[4][0] == "auth" and user in str(logged[0]["client-info"])
+    assert len(admin.acl_log(count=2)) == 2
+    assert admin.acl_log_reset()
+    assert admin.acl_log() == []
+
+
+def test_acl_help_and_categories(admin):
+    assert "read" in admin.acl_cat() and "get" in admin.acl_cat("read")
+    assert len(admin.acl_genpass()) == 64 and len(admin.acl_genpass(5)) == 2
+    assert admin.acl_help()[0].startswith("ACL <subcommand>")
+    for without_a_file in [admin.acl_save, admin.acl_load]:
+        with pytest.raises(redis.ResponseError, match="not configured to use an ACL file"):
+            without_a_file()
+
+
+def test_a_cache_of_ones_own_is_told_of_changes(server, client):
+    config = redis.cache.CacheConfig()
+    with redis.Redis(port=server.port, protocol=3, cache_config=config) as cached:
+        client.set("kept", "1")
+        assert [cached.get("kept"), cached.get("kept")] == [b"1", b"1"]
+        assert cached.get_cache().size == 1
+        client.set("kept", "2")
+        assert cached.get("kept") == b"2"
+        client.flushall()
+        assert cached.get("kept") is None

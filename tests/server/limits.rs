@@ -179,7 +179,7 @@ fn replies_that_nobody_reads_count_against_the_limit() {
     let (mut admin, mut reader) = (connect(&server), connect(&server));
     reader.send(command(&[b"SET", b"value", &vec![b'x'; 40 << 20]]));
     reader.expect("+OK\r\n");
-    admin.call("CONFIG SET maxmemory-clients 16mb", "+OK\r\n");
+    admin.call("CONFIG SET maxmemory 64mb maxmemory-clients 25%", "+OK\r\n");
     reader.send("GET value\r\n");
     admin.await_info("stats", "evicted_clients", "1");
     assert!(reader.rest().len() < 40 << 20);

@@ -45,6 +45,11 @@ pub fn merge_selectors(words: &[bytes::Bytes]) -> Result<Vec<bytes::Bytes>, usiz
     let mut merged: Vec<bytes::Bytes> = Vec::with_capacity(words.len());
     let mut open: Option<(usize, Vec<u8>)> = None;
     for (place, word) in words.iter().enumerate() {
+        if word.starts_with(b"(") && !word.ends_with(b")") {
+            // One that is open already is forgotten, as in Redis.
+            open = Some((place, word.to_vec()));
+            continue;
+        }
         match open.take() {
             Some((start, mut selector)) => {
                 selector.push(b' ');
@@ -55,7 +60,6 @@ pub fn merge_selectors(words: &[bytes::Bytes]) -> Result<Vec<bytes::Bytes>, usiz
                     open = Some((start, selector));
                 }
             }
-            None if word.starts_with(b"(") && !word.ends_with(b")") => open = Some((place, word.to_vec())),
             None => merged.push(word.clone()),
         }
     }
@@ -80,5 +84,7 @@ mod tests {
         assert_eq!(merged(&[]).unwrap(), Vec::<Bytes>::new());
         assert_eq!(merged(&["on", "(a", "b"]), Err(1));
         assert_eq!(merged(&[")", "("]), Err(1));
+        assert_eq!(merged(&["(a", "(b", "c)"]).unwrap(), ["(b c)"]);
+        assert_eq!(merged(&["(a", "b", "(c"]), Err(2));
     }
 }
