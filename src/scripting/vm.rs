@@ -20,7 +20,7 @@ const MOST_FUNCTIONS: usize = 1000;
 /// Garbage of so many bytes is cleared away when its script ends.
 const MUCH_GARBAGE: usize = 4 << 20;
 /// What Lua says when it gets no more memory.
-const OUT_OF_MEMORY: &str = "not enough memory";
+pub const OUT_OF_MEMORY: &str = "not enough memory";
 /// Longer code would make the compiler count too far.
 const LONGEST_CODE: usize = 1 << 29;
 

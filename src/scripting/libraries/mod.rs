@@ -11,7 +11,7 @@ mod structs;
 use super::bridge;
 use super::convert::{Names, ToLua};
 use super::random::Random;
-use super::vm::Shared;
+use super::vm::{OUT_OF_MEMORY, Shared};
 use super::{call, guards};
 use crate::clock::Stopwatch;
 use arguments::{Arguments, Thrown};
@@ -83,6 +83,10 @@ impl<'a> Library<'a> {
                     let mut values = values.into_lua_multi(lua)?;
                     values.push_front(Value::Boolean(true));
                     return Ok(values);
+                }
+                // As Lua says it itself.
+                Err(Thrown::Lua(mlua::Error::MemoryError(_))) => {
+                    return (false, OUT_OF_MEMORY, true).into_lua_multi(lua);
                 }
                 Err(Thrown::Lua(error)) => return Err(error),
                 Err(Thrown::Text(text)) => Value::String(lua.create_string(text)?),

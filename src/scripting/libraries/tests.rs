@@ -43,6 +43,17 @@ fn deep_values_and_deep_texts_end_with_an_error() {
     }
 }
 
+#[test]
+fn too_little_memory_is_an_error_that_scripts_can_catch() {
+    let (lua, functions) = machine();
+    lua.set_memory_limit(lua.used_memory() + (4 << 20)).unwrap();
+    let code = "lib.cjson.decode, '[' .. ('1,'):rep(500000) .. '1]'";
+    let result =
+        run(&lua, &functions, &format!("local ok, text = pcall({code}) return ok, text"), &[]).unwrap();
+    let text = result.get(1).and_then(Value::as_string).map(|text| text.to_string_lossy());
+    assert_eq!((result.front(), text.as_deref()), (Some(&Value::Boolean(false)), Some(OUT_OF_MEMORY)));
+}
+
 proptest! {
     #[test]
     fn any_bytes_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..60), other in "[-<>=! bBhHlLTiIfdsxc0-9]{0,12}") {

@@ -3,6 +3,7 @@
 use super::super::stack::{Item, Stack};
 use super::{Invalid, Settings};
 use crate::protocol::put_general;
+use crate::scripting::vm::OUT_OF_MEMORY;
 
 /// A text is no longer than this, as no argument of a command is by default.
 const MAX_BYTES: usize = 512 << 20;
@@ -74,7 +75,7 @@ impl Encoder {
             Item::Other(name) => return Err(cannot(name, "type not supported")),
         }
         if self.out.len() > MAX_BYTES {
-            return Err("not enough memory".into());
+            return Err(OUT_OF_MEMORY.into());
         }
         Ok(())
     }
