@@ -21,8 +21,16 @@ from power_loss import SyncLog  # noqa: E402
 SHARED_COUNTER = b"shared:counter"
 SHARED_MEMBERS = 2_000
 SHARED_PAIR = (b"shared:pair:a", b"shared:pair:b")
-# Written by transactions: a string, a hash and a list, always of the same value.
+# Written by transactions and scripts: a string, a hash and a list, always of the same value.
 SHARED_STRING, SHARED_HASH, SHARED_LIST = b"shared:exec:string", b"shared:exec:hash", b"shared:exec:list"
+# Writes them as well, the list without saying so before.
+SCRIPT = b"""
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[2], 'field', ARGV[1])
+redis.call('DEL', ARGV[2])
+redis.call('RPUSH', ARGV[2], ARGV[1])
+return redis.status_reply('OK')
+"""
 READ_BATCH = 500
 
 
@@ -44,6 +52,7 @@ class Shared:
             (b"INCR", SHARED_COUNTER), (b"MSET", SHARED_PAIR[0], value, SHARED_PAIR[1], value),
             (b"MULTI",), (b"SET", SHARED_STRING, value), (b"HSET", SHARED_HASH, b"field", value),
             (b"DEL", SHARED_LIST), (b"RPUSH", SHARED_LIST, value), (b"EXEC",),
+            (b"EVAL", SCRIPT, b"2", SHARED_STRING, SHARED_HASH, value + b":script", SHARED_LIST),
         ]  # fmt: skip
 
     def acknowledge(self, replies):
@@ -51,6 +60,8 @@ class Shared:
             raise AssertionError(f"MSET was answered {replies[1]!r}")
         if replies[7:] and not (isinstance(replies[7], list) and len(replies[7]) == 4):
             raise AssertionError(f"EXEC was answered {replies[7]!r}")
+        if replies[8:] and replies[8] != b"OK":
+            raise AssertionError(f"EVAL was answered {replies[8]!r}")
         if replies:
             if not isinstance(replies[0], int):
                 raise AssertionError(f"INCR was answered {replies[0]!r}")
@@ -65,7 +76,7 @@ class Shared:
         calls = [(b"GET", SHARED_STRING), (b"HGET", SHARED_HASH, b"field"), (b"LINDEX", SHARED_LIST, b"-1")]
         values = client.pipeline([*calls, (b"LLEN", SHARED_LIST)])
         if len(set(values[:3])) != 1 or values[3] != int(values[0] is not None):
-            return f"a transaction is half there: {values}"
+            return f"a transaction or a script is half there: {values}"
         count = int(client.call(b"GET", SHARED_COUNTER) or 0)
         least, most = self.base + self.acknowledged, self.base + self.sent
         if not least <= count <= most:
