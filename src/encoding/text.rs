@@ -73,8 +73,12 @@ fn parse_any_f64(text: &[u8]) -> Option<f64> {
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let number = parse_any_f64(text)?;
     let named = text.iter().any(|byte| matches!(byte, b'i' | b'I'));
-    let mantissa = text.split(|byte| matches!(byte, b'e' | b'E' | b'p' | b'P')).next().unwrap_or_default();
-    let vanished = number == 0.0 && mantissa.iter().any(|byte| matches!(byte, b'1'..=b'9'));
+    // The digits of a hexadecimal one may be letters.
+    let is_hexadecimal = text.iter().any(|byte| matches!(byte, b'x' | b'X'));
+    let exponent: &[u8] = if is_hexadecimal { b"pP" } else { b"eE" };
+    let mantissa = text.split(|byte| exponent.contains(byte)).next().unwrap_or_default();
+    let is_something = |byte: &u8| *byte != b'0' && byte.is_ascii_hexdigit();
+    let vanished = number == 0.0 && mantissa.iter().any(is_something);
     ((number.is_finite() || named) && !vanished).then_some(number)
 }
 
@@ -242,11 +246,16 @@ mod tests {
             ("inf", f64::INFINITY),
             ("-Infinity", f64::NEG_INFINITY),
             ("0e-999", 0.0),
+            ("0x0p-5000", 0.0),
         ] {
             let bits = parse_f64(text.as_bytes()).map(f64::to_bits);
             assert_eq!(bits, Some(expected.to_bits()), "{text:?}");
         }
         for bad in ["", " 1", "1 ", "nan", "-nan", "1e999", "1e-999", "--1", "+-1", "abc", "1e", "0x", "."] {
+            assert_eq!(parse_f64(bad.as_bytes()), None, "{bad:?}");
+        }
+        // Too small, whatever their digits are.
+        for bad in ["0xep-1200", "-0xE1p-1200", "0xa.bp-1200", "0x1p-1200"] {
             assert_eq!(parse_f64(bad.as_bytes()), None, "{bad:?}");
         }
         assert_eq!(parse_f64_bound(b""), Some(0.0));
